@@ -1,0 +1,167 @@
+/** Owns who is asking: access tokens of people, tokens of services, and the key sets that verify both. */
+import type { Claims, PrivateJwk } from './crypto.ts'
+import type { KeySets } from './key-sets.ts'
+import { Problem } from './problem.ts'
+import type { World } from './world.ts'
+
+/** Header types keep the two kinds of token apart (RFC 8725, 3.11; `at+jwt` is RFC 9068). */
+export const ACCESS_TOKEN_TYPE = 'at+jwt'
+export const SERVICE_TOKEN_TYPE = 'service+jwt'
+/** Audience of access tokens: every service of the shop. */
+export const ACCESS_TOKEN_AUDIENCE = 'quartet'
+/** Issuer of access tokens. */
+export const ACCESS_TOKEN_ISSUER = 'users'
+
+export type Role = 'customer' | 'admin'
+
+/** A person, as the access token says. */
+export type Principal = { userId: string; role: Role; sessionId: string }
+
+export type Authenticator = {
+  /** Who signed in; a 401 problem for a token that is absent, wrong, foreign or expired. */
+  user: (request: Request) => Promise<Principal>
+  /** Like `user`, but undefined when no token was sent. */
+  optionalUser: (request: Request) => Promise<Principal | undefined>
+  /** Like `user`; a 403 problem for anyone but an admin. */
+  admin: (request: Request) => Promise<Principal>
+  /** The calling service's name; 401 or 403 unless its token is for this service and this scope. */
+  service: (request: Request, scope: string) => Promise<string>
+}
+
+export type AuthenticatorOptions = {
+  /** This service's name: the audience of services' tokens. */
+  audience: string
+  /** Names of the services whose commands are taken. */
+  callers: string[]
+  keySets: KeySets
+}
+
+const MAX_CACHED_TOKENS = 10_000
+
+/** Verifies bearer tokens. Verified claims are kept until they expire: a check costs about 0.2 ms. */
+export function createAuthenticator(
+  world: Pick<World<unknown>, 'clock' | 'crypto'>,
+  options: AuthenticatorOptions,
+): Authenticator {
+  const verified = new Map<string, Claims>()
+
+  async function claimsOf(token: string, issuer: string, audience: string, typ: string) {
+    const cacheKey = `${typ} ${token}`
+    const known = verified.get(cacheKey)
+    const nowMs = world.clock.now()
+    if (known !== undefined && (known.exp ?? 0) * 1_000 > nowMs) return known
+    verified.delete(cacheKey)
+    const kid = world.crypto.keyIdOf(token)
+    const key = kid === undefined ? undefined : await options.keySets.find(issuer, kid)
+    if (key === undefined) throw unauthenticated('The token was not signed by a key known here.')
+    const claims = await world.crypto
+      .verifyJwt(token, key, { issuer, audience, typ, nowMs })
+      .catch(() => {
+        throw unauthenticated('The token is expired, not for this service, or was changed.')
+      })
+    if (verified.size >= MAX_CACHED_TOKENS) verified.clear()
+    verified.set(cacheKey, claims)
+    return claims
+  }
+
+  async function optionalUser(request: Request): Promise<Principal | undefined> {
+    const token = bearerOf(request)
+    if (token === undefined) return undefined
+    return toPrincipal(
+      await claimsOf(token, ACCESS_TOKEN_ISSUER, ACCESS_TOKEN_AUDIENCE, ACCESS_TOKEN_TYPE),
+    )
+  }
+
+  async function user(request: Request): Promise<Principal> {
+    const principal = await optionalUser(request)
+    if (principal === undefined) throw unauthenticated('Send an access token: POST /sessions.')
+    return principal
+  }
+
+  return {
+    user,
+    optionalUser,
+    async admin(request) {
+      const principal = await user(request)
+      if (principal.role !== 'admin') throw forbidden('Only an admin may do this.')
+      return principal
+    },
+    async service(request, scope) {
+      const token = bearerOf(request)
+      if (token === undefined) throw unauthenticated('Commands take a token of a service.')
+      const issuer = issuerOf(token)
+      if (issuer === undefined || !options.callers.includes(issuer)) {
+        throw forbidden('Commands are for other services only.')
+      }
+      const claims = await claimsOf(token, issuer, options.audience, SERVICE_TOKEN_TYPE)
+      if (claims['scope'] !== scope) throw forbidden(`The token's scope is not ${scope}.`)
+      return issuer
+    },
+  }
+}
+
+const unauthenticated = (detail: string) =>
+  new Problem('unauthenticated', 'Authentication required', { detail })
+
+/** A 403 problem. */
+export const forbidden = (detail: string) => new Problem('forbidden', 'Not allowed', { detail })
+
+// Far above any token of ours, far below what would cost to hash or keep.
+const MAX_TOKEN_LENGTH = 4_096
+
+function bearerOf(request: Request): string | undefined {
+  const header = request.headers.get('authorization')
+  if (header === null) return undefined
+  const token = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(header)?.[1]
+  if (token === undefined || token.length > MAX_TOKEN_LENGTH) {
+    throw unauthenticated('The Authorization header must be "Bearer <token>".')
+  }
+  return token
+}
+
+// Unverified: it only chooses the key set that must then verify the token.
+function issuerOf(token: string): string | undefined {
+  try {
+    const payload: unknown = JSON.parse(
+      Buffer.from(token.split('.')[1] ?? '', 'base64url').toString(),
+    )
+    if (typeof payload !== 'object' || payload === null || !('iss' in payload)) return undefined
+    return typeof payload.iss === 'string' ? payload.iss : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function toPrincipal(claims: Claims): Principal {
+  const { sub, role, sid } = claims
+  if (
+    typeof sub !== 'string' ||
+    typeof sid !== 'string' ||
+    (role !== 'admin' && role !== 'customer')
+  ) {
+    throw unauthenticated('The token lacks sub, sid or role.')
+  }
+  return { userId: sub, role, sessionId: sid }
+}
+
+const SERVICE_TOKEN_TTL_S = 300
+
+/** A signer of this service's own tokens: one per callee and scope, made anew a minute before it expires. */
+export function createServiceSigner(
+  world: Pick<World<unknown>, 'clock' | 'crypto'>,
+  issuer: string,
+  key: PrivateJwk,
+): (audience: string, scope: string) => Promise<string> {
+  const tokens = new Map<string, { token: Promise<string>; expiresS: number }>()
+  return (audience, scope) => {
+    const nowS = Math.floor(world.clock.now() / 1_000)
+    const name = `${audience} ${scope}`
+    const known = tokens.get(name)
+    if (known !== undefined && known.expiresS - 60 > nowS) return known.token
+    const expiresS = nowS + SERVICE_TOKEN_TTL_S
+    const claims = { iss: issuer, sub: issuer, aud: audience, scope, iat: nowS, exp: expiresS }
+    const token = world.crypto.signJwt(claims, key, SERVICE_TOKEN_TYPE)
+    tokens.set(name, { token, expiresS })
+    return token
+  }
+}

@@ -1,0 +1,51 @@
+/** Owns how the environment becomes a frozen, typed config, or one readable error. */
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+
+/** The settings that every service has. */
+export const serviceSettings = {
+  HOST: z.string().default('127.0.0.1'),
+  PORT: z.coerce.number().int().min(0).max(65_535),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'must be a postgres:// URL'),
+  DATABASE_POOL_SIZE: z.coerce.number().int().min(2).max(200).default(10),
+}
+
+/** A base URL of a peer, without a trailing slash. */
+export const peerUrl = (fallback: string) =>
+  z
+    .url({ protocol: /^https?$/ })
+    .default(fallback)
+    .transform((url) => url.replace(/\/+$/, ''))
+
+/** A setting that names a file, read at start: the value is the file's text, trimmed. */
+export const secretFile = () =>
+  z.string().transform((path, context) => {
+    try {
+      return readFileSync(path, 'utf8').trim()
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      context.addIssue({ code: 'custom', message: `cannot be read: ${reason}` })
+      return z.NEVER
+    }
+  })
+
+/** Settings that are wrong; the message names each variable and what it must be. */
+export class ConfigError extends Error {
+  constructor(service: string, issues: string[]) {
+    super(`${service} cannot start with this environment:\n  ${issues.join('\n  ')}`)
+    this.name = 'ConfigError'
+  }
+}
+
+/** Parses `env` by `shape`; throws ConfigError naming every variable that is wrong, never its value. */
+export function parseConfig<Shape extends z.ZodRawShape>(
+  service: string,
+  shape: Shape,
+  env: NodeJS.ProcessEnv,
+): Readonly<z.output<z.ZodObject<Shape>>> {
+  const result = z.object(shape).safeParse(env)
+  if (result.success) return Object.freeze(result.data)
+  const issues = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+  throw new ConfigError(service, issues)
+}

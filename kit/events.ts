@@ -1,0 +1,115 @@
+/** Owns the event log: appended in the transaction of the change, numbered without gaps after the commit. */
+import type { Tx } from './postgres.ts'
+import type { World } from './world.ts'
+
+/** What a change has to say. `type` is in the past tense with a version, such as `user.erased.v1`. */
+export type NewEvent = { type: string; subject: string; data: Record<string, unknown> }
+
+/** Appends events to the outbox, in their order, in the caller's transaction. Ring the sequencer after it. */
+export async function appendEvents(
+  tx: Tx,
+  { ids, clock }: Pick<World<unknown>, 'ids' | 'clock'>,
+  events: NewEvent[],
+): Promise<void> {
+  if (events.length === 0) return
+  await tx.query(
+    `insert into outbox (id, type, subject, time, data)
+     select id, type, subject, $4, data
+     from unnest($1::text[], $2::text[], $3::text[], $5::jsonb[]) as new (id, type, subject, data)`,
+    [
+      events.map(() => ids.next('evt')),
+      events.map((event) => event.type),
+      events.map((event) => event.subject),
+      new Date(clock.now()),
+      events.map((event) => JSON.stringify(event.data)),
+    ],
+  )
+}
+
+export type Sequencer = {
+  /** Says that events were committed. Returns at once; many rings make one run. */
+  ring: () => void
+  start: () => void
+  /** Waits for the run in progress. */
+  stop: () => Promise<void>
+}
+
+const BATCH_SIZE = 1_000
+// Rings cover this replica's own commits; the sweep finds what a dead replica left in the outbox.
+const SWEEP_MS = 5_000
+
+/** Numbers this service's events. Any number of replicas may run one: a lock lets one at a time. */
+export function createSequencer(world: Pick<World<unknown>, 'db' | 'timers' | 'log'>): Sequencer {
+  let running: Promise<void> | undefined
+  let rung = false
+  let stopped = true
+  let cancelSweep = () => {}
+
+  async function drain(): Promise<void> {
+    while (rung && !stopped) {
+      rung = false
+      const moved = await world.db.transaction(sequenceOutbox)
+      if (moved === BATCH_SIZE) rung = true
+    }
+  }
+
+  function ring(): void {
+    rung = true
+    if (stopped || running !== undefined) return
+    running = drain()
+      .catch((error: unknown) => world.log.warn({ error }, 'events wait to be numbered'))
+      .finally(() => {
+        running = undefined
+        if (rung && !stopped) ring()
+      })
+  }
+
+  function sweep(): void {
+    cancelSweep = world.timers.after(SWEEP_MS, () => {
+      ring()
+      sweep()
+    })
+  }
+
+  return {
+    ring,
+    start() {
+      stopped = false
+      ring()
+      sweep()
+    },
+    async stop() {
+      stopped = true
+      cancelSweep()
+      await running
+    },
+  }
+}
+
+/**
+ * Moves up to 1,000 outbox rows to `events` and numbers them 1, 2, 3 … in the order of their
+ * positions. Returns how many; 0 while another replica is at it.
+ */
+export async function sequenceOutbox(tx: Tx): Promise<number> {
+  const [lock] = await tx.query<{ taken: boolean }>(
+    `select pg_try_advisory_xact_lock(hashtext('sequencer')) as taken`,
+  )
+  if (lock?.taken !== true) return 0
+  // A later statement, so that its snapshot is newer than the lock.
+  const moved = await tx.query(
+    `with taken as (
+       delete from outbox where position in (select position from outbox order by position limit $1)
+       returning *
+     ), counter as (
+       update event_counter set last_sequence = last_sequence + (select count(*) from taken)
+       where exists (select from taken)
+       returning last_sequence - (select count(*) from taken) as base
+     )
+     insert into events (sequence, id, type, subject, time, data)
+     select base + row_number() over (order by position), id, type, subject, time, data
+     from taken, counter
+     returning sequence`,
+    [BATCH_SIZE],
+  )
+  return moved.length
+}

@@ -1,0 +1,26 @@
+/** Owns the log: JSON lines on standard output, with named fields and never a whole request. */
+import { pino } from 'pino'
+
+export type Fields = Record<string, unknown>
+
+export type Log = {
+  debug: (fields: Fields, message: string) => void
+  info: (fields: Fields, message: string) => void
+  warn: (fields: Fields, message: string) => void
+  error: (fields: Fields, message: string) => void
+}
+
+/** A log of `service`. Field names that could carry a secret are masked wherever they appear at the top. */
+export function createLog(service: string, level: string): Log {
+  return pino({
+    level,
+    base: { service },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    redact: ['password', 'token', 'access_token', 'refresh_token', 'authorization'],
+    // `error` fields print type, message and stack.
+    serializers: { error: pino.stdSerializers.err },
+  })
+}
+
+/** A log that says nothing, for tests. */
+export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} }

@@ -1,0 +1,41 @@
+/** Owns metrics: one registry per service, in Prometheus' text format. */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+export type Metrics = {
+  registry: Registry
+  /** Seconds from the request's arrival to its response, by method, route pattern and status. */
+  requests: Histogram<'method' | 'route' | 'status'>
+}
+
+/** The metrics of one service. */
+export function createMetrics(service: string): Metrics {
+  const registry = new Registry()
+  registry.setDefaultLabels({ service })
+  return {
+    registry,
+    requests: new Histogram({
+      name: 'http_request_duration_seconds',
+      help: 'Seconds from the arrival of a request to its response.',
+      labelNames: ['method', 'route', 'status'],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers: [registry],
+    }),
+  }
+}
+
+/** A counter of something that happened, by `outcome`. */
+export function countOutcomes(metrics: Metrics, name: string, help: string): Counter<'outcome'> {
+  return new Counter({ name, help, labelNames: ['outcome'], registers: [metrics.registry] })
+}
+
+/** A gauge that is read when it is scraped. */
+export function gauge(metrics: Metrics, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [metrics.registry],
+    collect() {
+      this.set(read())
+    },
+  })
+}

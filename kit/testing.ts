@@ -1,0 +1,190 @@
+/** Owns what tests stand on: a database per file, a world with a clock that only the test moves, tokens. */
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import pg from 'pg'
+import {
+  ACCESS_TOKEN_AUDIENCE,
+  ACCESS_TOKEN_ISSUER,
+  ACCESS_TOKEN_TYPE,
+  createServiceSigner,
+  type Role,
+} from './auth.ts'
+import { createRealCrypto, publicHalf, type PrivateJwk } from './crypto.ts'
+import { createIds } from './ids.ts'
+import { silentLog } from './log.ts'
+import { migrate } from './migrate.ts'
+import { connectPostgres, type Database } from './postgres.ts'
+import { realRandom, realTimers, type Clock, type Fetch, type Timers, type World } from './world.ts'
+
+export type TestDatabase = { url: string; db: Database; drop: () => Promise<void> }
+
+/** A new database for one test file, cloned from a template that is migrated once per set of migrations. */
+export async function createTestDatabase(service: {
+  name: string
+  migrations: URL
+}): Promise<TestDatabase> {
+  const server = process.env['QUARTET_TEST_DATABASE_URL']
+  if (server === undefined) throw new Error('Run tests with: npm test -- <path>')
+  const template = `template_${service.name}_${migrationsHash(service.migrations)}`
+  const name = `test_${service.name}_${Buffer.from(realRandom.bytes(8)).toString('hex')}`
+  await withServer(server, async (client) => {
+    await client.query('select pg_advisory_lock(42)')
+    const { rowCount } = await client.query('select from pg_database where datname = $1', [
+      template,
+    ])
+    if (rowCount === 0) {
+      await client.query(`create database "${template}_making"`)
+      await migrate(databaseUrl(server, `${template}_making`), service.migrations)
+      await client.query(`alter database "${template}_making" rename to "${template}"`)
+    }
+    await client.query(`create database "${name}" template "${template}"`)
+  })
+  const url = databaseUrl(server, name)
+  const db = connectPostgres({
+    url,
+    poolSize: 10,
+    applicationName: 'test',
+    timers: realTimers,
+    random: realRandom,
+    log: silentLog,
+  })
+  const drop = async () => {
+    await db.close()
+    await withServer(server, (client) => client.query(`drop database "${name}" with (force)`))
+  }
+  return { url, db, drop }
+}
+
+async function withServer(url: string, use: (client: pg.Client) => Promise<unknown>) {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    await use(client)
+  } finally {
+    await client.end()
+  }
+}
+
+function databaseUrl(server: string, name: string): string {
+  const url = new URL(server)
+  url.pathname = `/${name}`
+  return url.href
+}
+
+function migrationsHash(folder: URL): string {
+  const hash = createHash('sha256')
+  for (const from of [new URL('./migrations/', import.meta.url), folder]) {
+    for (const file of readdirSync(from).sort()) hash.update(readFileSync(new URL(file, from)))
+  }
+  return hash.digest('hex').slice(0, 12)
+}
+
+export type TestClock = Clock & {
+  timers: Timers
+  /** Moves the clock and fires what is due, in order, letting promises settle in between. */
+  advance: (ms: number) => Promise<void>
+}
+
+/** A clock that stands still until the test advances it. */
+export function createTestClock(startMs = Date.UTC(2030, 0, 1)): TestClock {
+  let nowMs = startMs
+  let due: { atMs: number; action: () => void }[] = []
+  const after: Timers['after'] = (delayMs, action) => {
+    const timer = { atMs: nowMs + delayMs, action }
+    due.push(timer)
+    return () => {
+      due = due.filter((other) => other !== timer)
+    }
+  }
+  return {
+    now: () => nowMs,
+    timers: {
+      after,
+      sleep: (delayMs) => new Promise((resolve) => after(delayMs, () => resolve())),
+    },
+    async advance(ms) {
+      const untilMs = nowMs + ms
+      for (;;) {
+        await settled()
+        const next = due.filter(({ atMs }) => atMs <= untilMs).sort((a, b) => a.atMs - b.atMs)[0]
+        if (next === undefined) break
+        due = due.filter((other) => other !== next)
+        nowMs = Math.max(nowMs, next.atMs)
+        next.action()
+      }
+      nowMs = untilMs
+    },
+  }
+}
+
+// One turn of the event loop: everything that needs no I/O has settled.
+const settled = () => new Promise((resolve) => setImmediate(resolve))
+
+/** Answers requests by origin, such as `http://users.test`; others fail as a refused connection does. */
+export function createTestNetwork(
+  peers: Record<string, (request: Request) => Promise<Response> | Response>,
+): Fetch {
+  return async (url, init) => {
+    const peer = peers[new URL(url).origin]
+    if (peer === undefined) throw new TypeError('fetch failed')
+    return peer(new Request(url, init))
+  }
+}
+
+/** A world for tests: the given config, database and clock; real cryptography; no log. */
+export function createTestWorld<Config>(parts: {
+  config: Config
+  db: Database
+  clock?: TestClock
+  fetch?: Fetch
+}): World<Config> & { clock: TestClock } {
+  const clock = parts.clock ?? createTestClock()
+  return {
+    config: parts.config,
+    db: parts.db,
+    clock,
+    timers: clock.timers,
+    random: realRandom,
+    ids: createIds(clock, realRandom),
+    crypto: createRealCrypto(),
+    fetch: parts.fetch ?? createTestNetwork({}),
+    log: silentLog,
+  }
+}
+
+export type TestIssuer = {
+  key: PrivateJwk
+  /** Answers `/.well-known/jwks.json`: put it into the test network as the issuer. */
+  fetch: (request: Request) => Response
+  /** An Authorization header value of a person; `changes` override claims. */
+  user: (userId: string, role?: Role, changes?: Record<string, unknown>) => Promise<string>
+  /** An Authorization header value of the service `issuer`. */
+  service: (issuer: string, audience: string, scope: string) => Promise<string>
+}
+
+/** Signs tokens with a key of its own, as the users service or any other service would. */
+export async function createTestIssuer(clock: Clock): Promise<TestIssuer> {
+  const crypto = createRealCrypto()
+  const key = await crypto.newSigningKey()
+  return {
+    key,
+    fetch: () => Response.json({ keys: [publicHalf(key)] }),
+    async user(userId, role = 'customer', changes = {}) {
+      const iat = Math.floor(clock.now() / 1_000)
+      const claims = {
+        iss: ACCESS_TOKEN_ISSUER,
+        aud: ACCESS_TOKEN_AUDIENCE,
+        sub: userId,
+        sid: 'ses_test',
+        role,
+        iat,
+        exp: iat + 900,
+        ...changes,
+      }
+      return `Bearer ${await crypto.signJwt(claims, key, ACCESS_TOKEN_TYPE)}`
+    },
+    async service(issuer, audience, scope) {
+      return `Bearer ${await createServiceSigner({ clock, crypto }, issuer, key)(audience, scope)}`
+    },
+  }
+}

@@ -1,0 +1,101 @@
+/** Owns what a service may touch: its world, and the one place that builds the real one. */
+import { randomBytes } from 'node:crypto'
+import { createRealCrypto, type Crypto } from './crypto.ts'
+import { createIds, type Ids } from './ids.ts'
+import { createLog, type Log } from './log.ts'
+import { connectPostgres, type Database } from './postgres.ts'
+
+/** Wall-clock time in milliseconds since the epoch. */
+export type Clock = { now: () => number }
+
+export type Timers = {
+  /** Calls `action` once after `delayMs`; the returned function takes the call back. */
+  after: (delayMs: number, action: () => void) => () => void
+  /** Resolves after `delayMs`. */
+  sleep: (delayMs: number) => Promise<void>
+}
+
+export type Random = {
+  /** A number in [0, 1), for jitter. */
+  fraction: () => number
+  bytes: (count: number) => Uint8Array
+}
+
+export type Fetch = (url: string, init?: RequestInit) => Promise<Response>
+
+/** All that a service may touch (decisions/004). Values that SQL needs (time, ids) pass through it too. */
+export type World<Config> = {
+  config: Config
+  db: Database
+  clock: Clock
+  timers: Timers
+  random: Random
+  ids: Ids
+  crypto: Crypto
+  /** HTTP to peers. */
+  fetch: Fetch
+  log: Log
+}
+
+/** A whole service: `fetch` answers every request; `start` begins background work, `stop` ends it. */
+export type App = {
+  fetch: (request: Request) => Promise<Response>
+  start: () => Promise<void>
+  /** Turns `/health/ready` red and takes no new background work; what runs may end. */
+  stop: () => Promise<void>
+}
+
+/** What a service's `app.ts` exports, so that one runner, the tests and `--one-process` can open it. */
+export type Service<Config> = {
+  name: string
+  readConfig: (env?: NodeJS.ProcessEnv) => Config
+  /** Folder of the service's own `NNNN.do.what.sql` files. */
+  migrations: URL
+  createApp: (world: World<Config>) => App
+}
+
+export const realClock: Clock = { now: () => Date.now() }
+
+export const realTimers: Timers = {
+  after(delayMs, action) {
+    const timer = setTimeout(action, delayMs)
+    return () => clearTimeout(timer)
+  },
+  sleep: (delayMs) => new Promise((resolve) => setTimeout(resolve, delayMs)),
+}
+
+export const realRandom: Random = {
+  fraction: () => Math.random(),
+  bytes: (count) => randomBytes(count),
+}
+
+/** What the real world needs to know of a service. */
+export type WorldConfig = { DATABASE_URL: string; DATABASE_POOL_SIZE: number; LOG_LEVEL: string }
+
+/** Builds the real world: real clock, timers, randomness, PostgreSQL, `fetch` and log. */
+export function createRealWorld<Config extends WorldConfig>(
+  name: string,
+  config: Config,
+  peers: Fetch = (url, init) => fetch(url, init),
+): World<Config> {
+  const log = createLog(name, config.LOG_LEVEL)
+  const db = connectPostgres({
+    url: config.DATABASE_URL,
+    poolSize: config.DATABASE_POOL_SIZE,
+    applicationName: name,
+    timers: realTimers,
+    random: realRandom,
+    log,
+  })
+  return {
+    config,
+    db,
+    clock: realClock,
+    timers: realTimers,
+    random: realRandom,
+    ids: createIds(realClock, realRandom),
+    crypto: createRealCrypto(),
+    fetch: peers,
+    log,
+  }
+}
