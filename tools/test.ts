@@ -1,0 +1,110 @@
+/** Owns `npm test`: one throw-away PostgreSQL for the run, every test file below the given paths, honest ends. */
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { run } from 'node:test'
+import { spec, type TestEvent } from 'node:test/reporters'
+import { z } from 'zod'
+import { Explained, runProgram } from './explained.ts'
+import { startTestPostgres } from './postgres/test-server.ts'
+
+const CHECKOUT = resolve(import.meta.dirname, '..')
+const ALLOWED_SKIPS = join(CHECKOUT, 'tests/allowed-skips.json')
+const FILES_AT_ONCE = 2
+const FILE_TIMEOUT_MS = 240_000
+
+const allowedSkip = z.strictObject({ test: z.string().min(1), reason: z.string().min(1) })
+type AllowedSkip = z.infer<typeof allowedSkip>
+
+async function main(): Promise<void> {
+  const files = process.argv.slice(2).flatMap((path) => testFilesBelow(resolve(path)))
+  if (process.argv.length <= 2) files.push(...testFilesBelow(CHECKOUT))
+  if (files.length === 0) throw new Explained('No test file (*.test.ts) is there to run.')
+  const postgres = await startTestPostgres()
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    process.once(signal, () => void postgres.stop().then(() => process.exit(code)))
+  }
+  process.env['QUARTET_TEST_DATABASE_URL'] = postgres.url
+  try {
+    await runFiles(files)
+  } finally {
+    await postgres.stop()
+  }
+}
+
+function testFilesBelow(path: string): string[] {
+  if (!existsSync(path)) throw new Explained(`There is no ${path} to test.`)
+  if (statSync(path).isFile()) return [path]
+  const exclude = ['**/node_modules/**', '**/.quartet/**']
+  return globSync('**/*.test.ts', { cwd: path, exclude })
+    .map((file) => join(path, file))
+    .sort()
+}
+
+async function runFiles(files: string[]): Promise<void> {
+  const allowed = readAllowedSkips()
+  const report = new spec()
+  report.pipe(process.stdout, { end: false })
+  const counts: string[] = []
+  const skips: string[] = []
+  let failed = 0
+  let ran = 0
+  const events = run({ files, concurrency: FILES_AT_ONCE, timeout: FILE_TIMEOUT_MS })
+  for await (const event of events) {
+    if (event.type === 'test:diagnostic' && event.data.file === undefined) {
+      counts.push(event.data.message) // held back, so that the counts are what ends the output
+      continue
+    }
+    if (event.type === 'test:fail' || isEmptyFile(event)) failed += 1
+    if (event.type === 'test:pass' && isTest(event.data)) {
+      const { skip, todo, name } = event.data
+      if (skip === undefined && todo === undefined) ran += 1
+      else skips.push(name)
+    }
+    report.write(event)
+  }
+  await new Promise<void>((done) => report.on('end', done).end())
+  const refused = judgeSkips(skips, allowed)
+  for (const line of counts) console.log(`ℹ ${line}`)
+  if (ran === 0) throw new Explained('No test ran.')
+  if (failed > 0 || refused > 0) process.exitCode = 1
+}
+
+// A file is reported as passed on its own account only when it holds no test.
+function isEmptyFile(event: TestEvent): boolean {
+  const empty = event.type === 'test:pass' && event.data.name.endsWith('.test.ts')
+  if (empty) console.log(`✖ ${event.data.name} holds no test`)
+  return empty
+}
+
+// Suites and the files themselves are reported as passed too.
+function isTest({
+  details,
+  name,
+}: {
+  details: { type?: string | undefined }
+  name: string
+}): boolean {
+  return details.type !== 'suite' && !name.endsWith('.test.ts')
+}
+
+function readAllowedSkips(): AllowedSkip[] {
+  if (!existsSync(ALLOWED_SKIPS)) return []
+  return z.array(allowedSkip).parse(JSON.parse(readFileSync(ALLOWED_SKIPS, 'utf8')))
+}
+
+function judgeSkips(skips: string[], allowed: AllowedSkip[]): number {
+  let refused = 0
+  for (const name of skips) {
+    const entry = allowed.find(({ test }) => name.startsWith(test))
+    if (entry === undefined) refused += 1
+    const verdict = entry?.reason ?? 'NOT ALLOWED: give its reason in tests/allowed-skips.json'
+    console.log(`skipped: ${name} — ${verdict}`)
+  }
+  return refused
+}
+
+await runProgram(main)
