@@ -37,9 +37,10 @@ async function install() {
   const expected = expectedPackages()
   console.log('Looking for the package registry ...')
   probeRegistry()
-  console.log(`Installing about ${expected} packages, about 150 MB: once, and after updates.`)
+  console.log(`Installing about ${expected} packages, about 350 MB: once, and after updates.`)
   const progress = setInterval(() => {
-    console.log(`  ${Math.min(countPackages(), expected)} of ${expected} packages`)
+    const seconds = Math.round((Date.now() - startedMs) / 1000)
+    console.log(`  ${seconds} s: ${Math.min(countPackages(), expected)} packages unpacked`)
   }, PROGRESS_MS)
   const code = await runNpm(['ci', '--include=dev', '--no-progress', '--loglevel=error'])
   clearInterval(progress)
@@ -107,9 +108,10 @@ function expectedPackages() {
 
 function countPackages() {
   if (!existsSync(MODULES)) return 0
-  const names = readdirSync(MODULES).filter((name) => !name.startsWith('.'))
-  return names.reduce((sum, name) => {
-    return sum + (name.startsWith('@') ? readdirSync(join(MODULES, name)).length : 1)
+  const unpacked = (...path) => existsSync(join(MODULES, ...path, 'package.json'))
+  return readdirSync(MODULES).reduce((sum, name) => {
+    if (!name.startsWith('@')) return sum + Number(unpacked(name))
+    return sum + readdirSync(join(MODULES, name)).filter((inner) => unpacked(name, inner)).length
   }, 0)
 }
 

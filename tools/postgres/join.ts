@@ -1,10 +1,10 @@
 /** Owns joining a data folder's server: finds its guard or starts one, and finds it again when it was killed. */
 import { spawn } from 'node:child_process'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, realpathSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { Explained } from '../explained.ts'
-import { inData, prepareDataDir } from './data-folder.ts'
+import { inData, isOurs, prepareDataDir } from './data-folder.ts'
 import { passwordOf } from './kept-server.ts'
 import { guardMessage, guardSocket, receive, send } from './protocol.ts'
 import type { GuardMessage, GuardOptions } from './protocol.ts'
@@ -66,6 +66,14 @@ export async function joinPostgres(options: JoinOptions): Promise<JoinedPostgres
       return leave(joined.socket)
     },
   }
+}
+
+/** Whether a guard, and so a server, runs on this data folder. */
+export async function guardRuns(dataDir: string): Promise<boolean> {
+  if (!isOurs(dataDir)) return false
+  const socket = await tryConnect(guardSocket(realpathSync(dataDir)))
+  socket?.destroy()
+  return socket !== undefined
 }
 
 function leave(socket: Socket): Promise<void> {

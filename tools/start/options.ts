@@ -1,0 +1,86 @@
+/** Owns the command line of `npm start` and its friends. */
+import { resolve } from 'node:path'
+import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
+import { Explained } from '../explained.ts'
+import { defaultDataDir } from '../postgres/data-folder.ts'
+
+export type StartOptions = {
+  portBase: number
+  dataDir: string
+  /** Empties the data folder first. */
+  fresh: boolean
+  /** Services and gateway in the supervisor's own process. */
+  oneProcess: boolean
+}
+
+export const DEFAULT_PORT_BASE = 5000
+const LOWEST_PORT_BASE = 1024
+const HIGHEST_PORT_BASE = 65_000
+
+const HELP = `Starts the whole shop: four services, PostgreSQL, a card processor and the gateway.
+
+  npm start                          on ports 5000 to 5003, 5010, 5032 and 8080
+  npm start -- --port-base 15000     on 15000 to 15003, 15010, 15032 and 15080
+  npm start -- --data DIR            with its data in DIR
+  npm start -- --fresh               removes the data first, and begins anew
+  npm start -- --one-process         services and gateway in one process
+  npm start -- --help                this text
+
+  npm run status                     what runs where, and how it is
+  npm run credentials                how to log in
+  npm start -w services/orders       one service alone
+
+The first start takes e-mail and password of the two demo accounts from QUARTET_ADMIN_EMAIL,
+QUARTET_ADMIN_PASSWORD, QUARTET_CUSTOMER_EMAIL and QUARTET_CUSTOMER_PASSWORD, where they are set.
+Data goes to .quartet in this folder; when started by root, to a folder below /var/lib/quartet.`
+
+/** Options of `npm start`; undefined when help was asked for, and given. */
+export function readStartOptions(args: string[]): StartOptions | undefined {
+  const values = parse(args, {
+    help: { type: 'boolean', short: 'h' },
+    fresh: { type: 'boolean' },
+    'one-process': { type: 'boolean' },
+    'port-base': { type: 'string' },
+    data: { type: 'string' },
+  })
+  if (values['help'] === true) {
+    console.log(HELP)
+    return undefined
+  }
+  return {
+    portBase: readPortBase(values['port-base']),
+    dataDir: readDataDir(values['data']),
+    fresh: values['fresh'] === true,
+    oneProcess: values['one-process'] === true,
+  }
+}
+
+/** The data folder that `--data DIR` names, or the default: the only option of status and credentials. */
+export function readDataOption(args: string[]): string {
+  return readDataDir(parse(args, { data: { type: 'string' } })['data'])
+}
+
+function parse(args: string[], options: ParseArgsOptionsConfig): Record<string, unknown> {
+  try {
+    return parseArgs({ args, options, strict: true }).values
+  } catch (error) {
+    const reason = error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error)
+    throw new Explained(`${reason}. See: npm start -- --help`, { cause: error })
+  }
+}
+
+// npm runs scripts in the package's folder; INIT_CWD is where the person stands.
+function readDataDir(value: unknown): string {
+  if (value === '') throw new Explained('--data wants the name of a folder.')
+  if (typeof value !== 'string') return defaultDataDir()
+  return resolve(process.env['INIT_CWD'] ?? process.cwd(), value)
+}
+
+function readPortBase(value: unknown): number {
+  if (value === undefined) return DEFAULT_PORT_BASE
+  const base = Number(value)
+  if (Number.isInteger(base) && base >= LOWEST_PORT_BASE && base <= HIGHEST_PORT_BASE) return base
+  throw new Explained(
+    `--port-base wants a number from ${LOWEST_PORT_BASE} to ${HIGHEST_PORT_BASE}, such as 15000.`,
+  )
+}
