@@ -35,6 +35,8 @@ export type ProblemOptions = {
   members?: Record<string, unknown>
   /** Seconds for the Retry-After header. */
   retryAfterS?: number
+  /** Further response headers. */
+  headers?: Record<string, string>
 }
 
 /** An expected refusal that ends a request. Anything else that is thrown is a 500. */
@@ -76,7 +78,10 @@ export function problemDocument(problem: Problem, instance: string): Record<stri
 
 /** The `application/problem+json` response of a problem. */
 export function problemResponse(problem: Problem, instance: string): Response {
-  const headers = new Headers({ 'content-type': 'application/problem+json' })
+  const headers = new Headers({
+    ...problem.options.headers,
+    'content-type': 'application/problem+json',
+  })
   const { retryAfterS } = problem.options
   if (retryAfterS !== undefined) headers.set('retry-after', String(retryAfterS))
   if (problem.kind === 'unauthenticated') headers.set('www-authenticate', 'Bearer')

@@ -1,0 +1,125 @@
+/** Owns the verbs of orders: a batch in, outcomes out, one transaction. */
+import { appendEvents } from '@quartet/kit/events'
+import type { World } from '@quartet/kit/world'
+import { isSettled, type Order } from './domain.ts'
+import { orderMoved, orderPlaced } from './events.ts'
+import {
+  closeOpenOrders,
+  leaseOpenOrders,
+  postponeOpenOrders,
+  type Drive,
+} from './store/open-orders.ts'
+import { findHolders, findOrders, insertOrders, updateOrders, type OrderWrite } from './store.ts'
+
+type Dependencies = Pick<World<{ LEASE_MS: number }>, 'config' | 'db' | 'clock' | 'ids'>
+
+export type PlaceOutcome =
+  /** Written now: whoever asked drives it. */
+  | { kind: 'placed'; order: Order }
+  /** The same request came before: its order, in whatever state it is. */
+  | { kind: 'repeated'; order: Order }
+  | { kind: 'key_reused' }
+  | { kind: 'id_taken' }
+
+/** Places orders as `pending`. The rows are claimed by id and by (owner, key); who holds one says what the rest get. */
+export async function placeOrders(world: Dependencies, orders: Order[]): Promise<PlaceOutcome[]> {
+  const { db, clock, config } = world
+  return db.transaction(async (tx) => {
+    const inserted = await insertOrders(tx, orders)
+    const placed = orders.filter(uniqueById(inserted))
+    const others = orders.filter((order) => !placed.includes(order))
+    // A later statement: it sees what the insert had to wait for (rule 14).
+    const holders = others.length === 0 ? [] : await findHolders(tx, others)
+    if (placed.length > 0) {
+      const driveAt = new Date(clock.now() + config.LEASE_MS)
+      await leaseOpenOrders(
+        tx,
+        placed.map((order) => ({ order, driveAt })),
+      )
+      await appendEvents(tx, world, placed.map(orderPlaced))
+    }
+    return orders.map((order) =>
+      placed.includes(order) ? { kind: 'placed', order } : outcomeOfHeld(order, holders),
+    )
+  })
+}
+
+// Two copies of one order in a batch: the first is the one that was inserted.
+function uniqueById(ids: Set<string>): (order: Order) => boolean {
+  const left = new Set(ids)
+  return ({ id }) => left.delete(id)
+}
+
+/** What a request gets whose id or key is held already (rule 17). */
+export function outcomeOfHeld(order: Order, holders: Order[]): PlaceOutcome {
+  const { id, ownerId, idempotencyKey, requestHash } = order
+  const byKey = holders.find(
+    (held) =>
+      held.ownerId === ownerId && idempotencyKey !== null && held.idempotencyKey === idempotencyKey,
+  )
+  if (byKey !== undefined) {
+    return byKey.requestHash === requestHash
+      ? { kind: 'repeated', order: byKey }
+      : { kind: 'key_reused' }
+  }
+  const byId = holders.find((held) => held.id === id)
+  const isMine =
+    byId !== undefined &&
+    byId.ownerId === ownerId &&
+    byId.requestHash === requestHash &&
+    (idempotencyKey === null || byId.idempotencyKey === null)
+  return isMine ? { kind: 'repeated', order: byId } : { kind: 'id_taken' }
+}
+
+/** `driveAt` is when an order that isn't settled by this write is driven next. */
+export type Settlement = OrderWrite & { driveAt: Date }
+
+/**
+ * Writes orders on condition of the status they leave, with their events and their place among the
+ * open orders. The order as written, or undefined for whoever lost the race.
+ */
+export async function settleOrders(
+  world: Dependencies,
+  settlements: Settlement[],
+): Promise<(Order | undefined)[]> {
+  const now = new Date(world.clock.now())
+  // Of two writes of one order in a batch the second finds the first's status: it has lost.
+  const first = [...new Map(settlements.toReversed().map((s) => [s.order.id, s])).values()]
+  return world.db.transaction(async (tx) => {
+    const written = await updateOrders(tx, first, now)
+    const moved = first.filter(({ order }) => written.has(order.id))
+    const settled = moved.filter(({ order }) => isSettled(order.status))
+    const open = moved.filter(({ order }) => !isSettled(order.status))
+    if (settled.length > 0) {
+      await closeOpenOrders(
+        tx,
+        settled.map(({ order }) => order.id),
+      )
+    }
+    await leaseOpenOrders(tx, open)
+    const changed = moved.filter(({ order, from }) => order.status !== from)
+    await appendEvents(
+      tx,
+      world,
+      changed.flatMap(({ order }) => orderMoved(order)),
+    )
+    return settlements.map((settlement) =>
+      moved.includes(settlement) ? { ...settlement.order, updatedAt: now } : undefined,
+    )
+  })
+}
+
+/** Puts off the next drive of orders about which nothing new was learned. */
+export async function postponeOrders({ db }: Dependencies, postponed: Drive[]): Promise<void[]> {
+  await db.transaction((tx) => postponeOpenOrders(tx, postponed))
+  return postponed.map(() => undefined)
+}
+
+/** The orders with these ids, undefined where there is none. */
+export async function readOrders(
+  { db }: Dependencies,
+  ids: string[],
+): Promise<(Order | undefined)[]> {
+  const found = await findOrders(db, ids)
+  return ids.map((id) => found.get(id))
+}

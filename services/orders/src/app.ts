@@ -1,0 +1,54 @@
+/** Owns the whole service: wires routes, checkout, keys and events into one `fetch`. */
+import { createAuthenticator, createServiceSigner } from '@quartet/kit/auth'
+import { publicHalf } from '@quartet/kit/crypto'
+import { createSequencer } from '@quartet/kit/events'
+import { createHttp } from '@quartet/kit/http'
+import { createKeySets } from '@quartet/kit/key-sets'
+import { createMetrics, gauge } from '@quartet/kit/telemetry'
+import type { App, Service, World } from '@quartet/kit/world'
+import { createCheckout } from './checkout/checkout.ts'
+import { createPeers } from './checkout/peers.ts'
+import { readConfig, type Config } from './config.ts'
+import { addRoutes } from './routes.ts'
+
+/** Orders, for whoever runs it. */
+export const ordersService: Service<Config> = {
+  name: 'orders',
+  readConfig,
+  migrations: new URL('../migrations/', import.meta.url),
+  createApp,
+}
+
+function createApp(world: World<Config>): App {
+  const { config } = world
+  let accepting = true
+  const metrics = createMetrics('orders')
+  const http = createHttp(world, {
+    name: 'orders',
+    title: 'Quartet orders',
+    description: 'Orders and the checkout saga. Log in at the users service for a bearer token.',
+    accepting: () => accepting,
+    metrics,
+  })
+  const keySets = createKeySets(world, { users: config.USERS_URL })
+  const authenticator = createAuthenticator(world, { audience: 'orders', callers: [], keySets })
+  const sequencer = createSequencer(world)
+  const sign = createServiceSigner(world, 'orders', config.SERVICE_KEY_FILE)
+  const checkout = createCheckout(world, createPeers(world, sign), sequencer)
+  gauge(metrics, 'orders_open', 'Orders under way, as last counted.', checkout.openOrders)
+  http.get('/.well-known/jwks.json', (c) => c.json({ keys: [publicHalf(config.SERVICE_KEY_FILE)] }))
+  addRoutes(http, { world, authenticator, checkout })
+  return {
+    fetch: async (request) => http.fetch(request),
+    async start() {
+      await keySets.start()
+      sequencer.start()
+      checkout.start()
+    },
+    async stop() {
+      accepting = false
+      await checkout.stop()
+      await sequencer.stop()
+    },
+  }
+}

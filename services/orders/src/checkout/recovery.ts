@@ -1,0 +1,115 @@
+/** Owns recovery: drives every open order whose time has come, whoever drove it before. */
+import { claimDueOrders, surveyOpenOrders } from '../store/open-orders.ts'
+import { readOrders } from '../actions.ts'
+import type { Config } from '../config.ts'
+import type { Order } from '../domain.ts'
+import type { World } from '@quartet/kit/world'
+
+export type Recovery = {
+  start: () => void
+  stop: () => Promise<void>
+  /** Orders under way in all replicas, as last counted (at most every second). */
+  openOrders: () => number
+  /** An order was put off until then: recovery wakes in time. */
+  wakeAt: (timeMs: number) => void
+}
+
+// Due orders of dead replicas are found within this time; it is the only polling, one small query.
+const POLL_MS = 1_000
+const MIN_WAIT_MS = 20
+/** Orders in recovery's hands at once: its share beside waiting customers (rule 13). */
+const MAX_IN_HAND = 500
+
+type Drive = (order: Order, attempts: number) => Promise<Order>
+
+/** Claims what is due and drives it; `drive` must end by itself. */
+function createDrivers(world: World<Config>, drive: Drive) {
+  const inHand = new Set<Promise<void>>()
+
+  async function driveOne(order: Order, attempts: number): Promise<void> {
+    try {
+      await drive(order, attempts)
+    } catch (error) {
+      world.log.warn(
+        { error, order_id: order.id },
+        'an open order could not be driven; again later',
+      )
+    }
+  }
+
+  return {
+    ended: () => Promise.all(inHand),
+    async claimAndDrive(): Promise<void> {
+      const limit = MAX_IN_HAND - inHand.size
+      if (limit <= 0) return
+      const now = new Date(world.clock.now())
+      const leaseUntil = new Date(now.getTime() + world.config.LEASE_MS)
+      const due = await world.db.transaction((tx) => claimDueOrders(tx, { now, leaseUntil, limit }))
+      const attempts = new Map(due.map((row) => [row.order_id, row.attempts]))
+      if (attempts.size === 0) return
+      for (const order of await readOrders(world, [...attempts.keys()])) {
+        if (order === undefined) continue
+        const driven = driveOne(order, attempts.get(order.id) ?? 1)
+        inHand.add(driven)
+        void driven.finally(() => inHand.delete(driven))
+      }
+    },
+  }
+}
+
+/** Recovery by `drive`, which a waiting customer's order goes through too. */
+export function createRecovery(world: World<Config>, drive: Drive): Recovery {
+  const drivers = createDrivers(world, drive)
+  let openOrders = 0
+  let wakeMs = 0
+  let stopped = true
+  let cancelTimer = () => {}
+  let running: Promise<void> | undefined
+
+  async function survey(): Promise<void> {
+    const { count, nextDriveAt } = await surveyOpenOrders(world.db, world.config.MAX_OPEN_ORDERS)
+    openOrders = count
+    wakeMs = Math.min(world.clock.now() + POLL_MS, nextDriveAt?.getTime() ?? Infinity)
+  }
+
+  async function round(): Promise<void> {
+    try {
+      await drivers.claimAndDrive()
+      await survey()
+    } catch (error) {
+      wakeMs = world.clock.now() + POLL_MS
+      world.log.warn({ error }, 'open orders wait: the database does not answer')
+    }
+  }
+
+  function schedule(): void {
+    cancelTimer()
+    if (stopped || running !== undefined) return
+    const waitMs = Math.max(MIN_WAIT_MS, wakeMs - world.clock.now())
+    cancelTimer = world.timers.after(waitMs, () => {
+      running = round().finally(() => {
+        running = undefined
+        schedule()
+      })
+    })
+  }
+
+  return {
+    start() {
+      stopped = false
+      schedule()
+    },
+    async stop() {
+      stopped = true
+      cancelTimer()
+      await running
+      await drivers.ended()
+    },
+    openOrders: () => openOrders,
+    wakeAt(timeMs) {
+      if (timeMs >= wakeMs) return
+      wakeMs = timeMs
+      schedule()
+    },
+  }
+}

@@ -1,0 +1,194 @@
+/** Owns the SQL of orders. Every function takes the transaction first; batches are sorted by key. */
+import type { Tx } from '@quartet/kit/postgres'
+import type { Order, OrderStatus } from './domain.ts'
+
+type OrderRow = {
+  position: number
+  id: string
+  owner_id: string
+  idempotency_key: string | null
+  request_hash: string
+  lines: Order['lines']
+  payment_method: string | null
+  capture_method: Order['captureMethod']
+  expected_total: Order['expectedTotal']
+  pricing_version: number
+  shipping_address: Order['shippingAddress']
+  expires_at: Date
+  created_at: Date
+  status: OrderStatus
+  payment_status: string
+  fulfillment_status: Order['fulfillmentStatus']
+  priced_lines: Order['pricedLines']
+  totals: Order['totals']
+  payment_id: string | null
+  cancel_reason: Order['cancelReason']
+  decline_code: string | null
+  next_action: Order['nextAction']
+  confirmed_at: Date | null
+  updated_at: Date
+}
+
+function toOrder(row: OrderRow): Order {
+  return {
+    id: row.id,
+    ownerId: row.owner_id,
+    idempotencyKey: row.idempotency_key,
+    requestHash: row.request_hash,
+    lines: row.lines,
+    paymentMethod: row.payment_method,
+    captureMethod: row.capture_method,
+    expectedTotal: row.expected_total,
+    pricingVersion: row.pricing_version,
+    shippingAddress: row.shipping_address,
+    expiresAt: row.expires_at,
+    createdAt: row.created_at,
+    status: row.status,
+    paymentStatus: row.payment_status,
+    fulfillmentStatus: row.fulfillment_status,
+    pricedLines: row.priced_lines,
+    totals: row.totals,
+    paymentId: row.payment_id,
+    cancelReason: row.cancel_reason,
+    declineCode: row.decline_code,
+    nextAction: row.next_action,
+    confirmedAt: row.confirmed_at,
+    updatedAt: row.updated_at,
+  }
+}
+
+const json = (value: unknown) => (value === null ? null : JSON.stringify(value))
+const column = <Value>(orders: Order[], pick: (order: Order) => Value) => orders.map(pick)
+
+/** Inserts the orders whose id and key are free; returns the ids of those inserted. */
+export async function insertOrders(tx: Tx, orders: Order[]): Promise<Set<string>> {
+  const sorted = orders.toSorted((a, b) => compare(claimKey(a), claimKey(b)))
+  const rows = await tx.query<{ id: string }>(
+    `insert into orders (id, owner_id, idempotency_key, request_hash, lines, payment_method,
+       capture_method, expected_total, pricing_version, shipping_address, expires_at, created_at,
+       status, payment_status, fulfillment_status, updated_at)
+     select id, owner_id, idempotency_key, request_hash, lines, payment_method,
+       capture_method, expected_total, pricing_version, shipping_address, expires_at, created_at,
+       'pending', payment_status, 'not_fulfilled', created_at
+     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[],
+       $7::text[], $8::jsonb[], $9::int[], $10::jsonb[], $11::timestamptz[], $12::timestamptz[],
+       $13::text[]) as new (id, owner_id, idempotency_key, request_hash, lines, payment_method,
+       capture_method, expected_total, pricing_version, shipping_address, expires_at, created_at,
+       payment_status)
+     on conflict do nothing
+     returning id`,
+    [
+      column(sorted, (order) => order.id),
+      column(sorted, (order) => order.ownerId),
+      column(sorted, (order) => order.idempotencyKey),
+      column(sorted, (order) => order.requestHash),
+      column(sorted, (order) => json(order.lines)),
+      column(sorted, (order) => order.paymentMethod),
+      column(sorted, (order) => order.captureMethod),
+      column(sorted, (order) => json(order.expectedTotal)),
+      column(sorted, (order) => order.pricingVersion),
+      column(sorted, (order) => json(order.shippingAddress)),
+      column(sorted, (order) => order.expiresAt),
+      column(sorted, (order) => order.createdAt),
+      column(sorted, (order) => order.paymentStatus),
+    ],
+  )
+  return new Set(rows.map((row) => row.id))
+}
+
+// Keys are unique per owner and ids on their own; two batches must meet both in one order.
+const claimKey = (order: Order) => `${order.ownerId} ${order.idempotencyKey ?? ''} ${order.id}`
+const compare = (a: string, b: string) => (a < b ? -1 : Number(a > b))
+
+/** The orders that hold one of these ids, or one of these (owner, key) pairs. */
+export async function findHolders(tx: Tx, wanted: Order[]): Promise<Order[]> {
+  const rows = await tx.query<OrderRow>(
+    `select * from orders where id = any($1)
+     union
+     select orders.* from orders
+     join unnest($2::text[], $3::text[]) as wanted (owner_id, key)
+       on orders.owner_id = wanted.owner_id and orders.idempotency_key = wanted.key`,
+    [
+      column(wanted, (order) => order.id),
+      column(wanted, (order) => order.ownerId),
+      column(wanted, (order) => order.idempotencyKey),
+    ],
+  )
+  return rows.map(toOrder)
+}
+
+export async function findOrders(tx: Tx, ids: string[]): Promise<Map<string, Order>> {
+  const rows = await tx.query<OrderRow>('select * from orders where id = any($1)', [ids])
+  return new Map(rows.map((row) => [row.id, toOrder(row)]))
+}
+
+/** A status that the stored order must still be in for `order` to be written over it. */
+export type OrderWrite = { order: Order; from: OrderStatus }
+
+/**
+ * Writes the changing part of each order on condition of the status it leaves; ids must differ.
+ * Rows are locked in id order. Returns the ids of the rows that were still in that status.
+ */
+export async function updateOrders(tx: Tx, writes: OrderWrite[], now: Date): Promise<Set<string>> {
+  const orders = writes.map(({ order }) => order)
+  const rows = await tx.query<{ id: string }>(
+    `with new as materialized (
+       select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[],
+         $7::jsonb[], $8::text[], $9::text[], $10::text[], $11::jsonb[], $12::timestamptz[])
+       as new (id, from_status, status, payment_status, fulfillment_status, priced_lines,
+         totals, payment_id, cancel_reason, decline_code, next_action, confirmed_at)
+     ), locked as materialized (
+       select id from orders where id = any($1) order by id for update
+     )
+     update orders set status = new.status, payment_status = new.payment_status,
+       fulfillment_status = new.fulfillment_status, priced_lines = new.priced_lines,
+       totals = new.totals, payment_id = new.payment_id, cancel_reason = new.cancel_reason,
+       decline_code = new.decline_code, next_action = new.next_action,
+       confirmed_at = new.confirmed_at, updated_at = $13
+     from new join locked using (id)
+     where orders.id = new.id and orders.status = new.from_status
+     returning orders.id`,
+    [
+      column(orders, (order) => order.id),
+      writes.map(({ from }) => from),
+      column(orders, (order) => order.status),
+      column(orders, (order) => order.paymentStatus),
+      column(orders, (order) => order.fulfillmentStatus),
+      column(orders, (order) => json(order.pricedLines)),
+      column(orders, (order) => json(order.totals)),
+      column(orders, (order) => order.paymentId),
+      column(orders, (order) => order.cancelReason),
+      column(orders, (order) => order.declineCode),
+      column(orders, (order) => json(order.nextAction)),
+      column(orders, (order) => order.confirmedAt),
+      now,
+    ],
+  )
+  return new Set(rows.map((row) => row.id))
+}
+
+export type ListFilter = {
+  ownerId: string | undefined
+  status: string | undefined
+  before: number | undefined
+  limit: number
+}
+
+/** Orders, newest first, with the position that a cursor continues from. */
+export async function listOrders(
+  tx: Tx,
+  { ownerId, status, before, limit }: ListFilter,
+): Promise<{ order: Order; position: number }[]> {
+  // One text per combination of filters, so that each gets a plan of its own.
+  const filters = [
+    { condition: 'owner_id =', value: ownerId },
+    { condition: 'status =', value: status },
+    { condition: 'position <', value: before },
+  ].filter(({ value }) => value !== undefined)
+  const where = filters.map(({ condition }, index) => `${condition} $${index + 2}`).join(' and ')
+  const rows = await tx.query<OrderRow>(
+    `select * from orders ${where === '' ? '' : `where ${where}`} order by position desc limit $1`,
+    [limit, ...filters.map(({ value }) => value)],
+  )
+  return rows.map((row) => ({ order: toOrder(row), position: row.position }))
+}
