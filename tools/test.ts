@@ -10,7 +10,9 @@ import { startTestPostgres } from './postgres/test-server.ts'
 const CHECKOUT = resolve(import.meta.dirname, '..')
 const ALLOWED_SKIPS = join(CHECKOUT, 'tests/allowed-skips.json')
 const FILES_AT_ONCE = 2
-const FILE_TIMEOUT_MS = 240_000
+const TEST_TIMEOUT_MS = 240_000
+// Node waits for ever for a file whose tests are done and which keeps a socket or a timer open.
+const SILENCE_MS = 180_000
 
 const allowedSkip = z.strictObject({ test: z.string().min(1), reason: z.string().min(1) })
 type AllowedSkip = z.infer<typeof allowedSkip>
@@ -52,8 +54,17 @@ async function runFiles(files: string[]): Promise<void> {
   const skips: string[] = []
   let failed = 0
   let ran = 0
-  const events = run({ files, concurrency: FILES_AT_ONCE, timeout: FILE_TIMEOUT_MS })
-  for await (const event of events) {
+  const hung = new AbortController()
+  const giveUp = () => {
+    console.log(`✖ nothing was reported for ${SILENCE_MS / 1000} s: a test file does not end`)
+    failed += 1
+    hung.abort()
+  }
+  let silence = setTimeout(giveUp, SILENCE_MS)
+  const limits = { concurrency: FILES_AT_ONCE, timeout: TEST_TIMEOUT_MS, signal: hung.signal }
+  for await (const event of run({ files, ...limits })) {
+    clearTimeout(silence)
+    silence = setTimeout(giveUp, SILENCE_MS)
     if (event.type === 'test:diagnostic' && event.data.file === undefined) {
       counts.push(event.data.message) // held back, so that the counts are what ends the output
       continue
@@ -66,6 +77,7 @@ async function runFiles(files: string[]): Promise<void> {
     }
     report.write(event)
   }
+  clearTimeout(silence)
   await new Promise<void>((done) => report.on('end', done).end())
   const refused = judgeSkips(skips, allowed)
   for (const line of counts) console.log(`ℹ ${line}`)

@@ -45,11 +45,16 @@ function installedPackage(): { folder: string; version: string } {
   }
 }
 
+/** Makes root's folder for PostgreSQL, passable whatever the umask. */
+export function openRootHome(): void {
+  mkdirSync(ROOT_HOME, { recursive: true })
+  chmodSync(ROOT_HOME, 0o755)
+}
+
 // Two starts may copy at once: each into a folder of its own, and the first rename stands.
 function placeCopy(native: string, copy: string): void {
   const making = `${copy}.${process.pid}`
-  mkdirSync(dirname(copy), { recursive: true, mode: 0o755 })
-  chmodSync(dirname(copy), 0o755)
+  openRootHome()
   cpSync(native, making, { recursive: true, verbatimSymlinks: true })
   openForAll(making)
   try {

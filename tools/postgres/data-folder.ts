@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { Explained, explainFileError } from '../explained.ts'
 import { assertReachable, serverAccount } from './account.ts'
-import { POSTGRES_MAJOR, ROOT_HOME } from './binaries.ts'
+import { openRootHome, POSTGRES_MAJOR, ROOT_HOME } from './binaries.ts'
 
 const CHECKOUT = realpathSync(resolve(import.meta.dirname, '../..'))
 const MARKER = 'quartet.json'
@@ -32,6 +32,7 @@ export function shortHash(text: string): string {
 /** Makes the folder, or checks that an existing one is ours and fits; returns its real path. */
 export function prepareDataDir(path: string): string {
   try {
+    if (dirname(path) === ROOT_HOME) openRootHome()
     mkdirSync(path, { recursive: true, mode: 0o755 })
     const dataDir = realpathSync(path)
     claim(dataDir)
@@ -61,6 +62,7 @@ export function emptyDataDir(dataDir: string): void {
 
 function claim(dataDir: string): void {
   const account = serverAccount()
+  assertReachable(dirname(dataDir), account)
   if (!isOurs(dataDir)) {
     // Asked twice: another start may be claiming the same folder just now.
     if (readdirSync(dataDir).length > 0 && !isOurs(dataDir)) throw foreign(dataDir)
@@ -68,8 +70,6 @@ function claim(dataDir: string): void {
   }
   if (account === undefined) return
   chmodSync(dataDir, 0o711) // PostgreSQL's account passes through, and lists nothing
-  if (dirname(dataDir) === ROOT_HOME) chmodSync(ROOT_HOME, 0o755)
-  assertReachable(dataDir, account)
 }
 
 function foreign(dataDir: string): Explained {

@@ -14,7 +14,7 @@ type Guard = {
   server: Server
   kept: KeptServer
   clients: Map<Socket, { pid: number; exclusive: string | undefined }>
-  /** What a newcomer must know: nothing yet, or that the server is up. */
+  /** What a newcomer must know: how far the start is, or how it ended. */
   state: GuardMessage | undefined
   stopping: boolean
 }
@@ -80,7 +80,7 @@ function answers(socketPath: string): Promise<boolean> {
 }
 
 function broadcast(guard: Guard, message: GuardMessage): void {
-  if (message.type === 'ready' || message.type === 'refused') guard.state = message
+  if (['progress', 'ready', 'refused'].includes(message.type)) guard.state = message
   for (const socket of guard.clients.keys()) send(socket, message)
 }
 
