@@ -2,12 +2,15 @@
 import { join } from 'node:path'
 import { createRealCrypto } from '@quartet/kit/crypto'
 import { inData } from '../postgres/data-folder.ts'
+import type { JoinedPostgres } from '../postgres/join.ts'
 import { randomSecret, readOrMakeSecret } from '../secrets.ts'
-import type { ClaimedData } from './claim-data.ts'
 import type { Credentials } from './credentials.ts'
 import { SERVICES, type Plan, type ProcessName } from './plan.ts'
 
 export type Environment = Record<string, string>
+
+/** A data folder, and whoever knows its databases' URLs. */
+export type ServedData = { dataDir: string; postgres: Pick<JoinedPostgres, 'urlOf'> }
 
 // Nothing else of this process's environment reaches a child.
 const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'TZ', 'NODE_OPTIONS', 'LOG_LEVEL']
@@ -15,7 +18,7 @@ const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'TZ', 'NODE_OPTIONS', 'LOG_
 /** Builds every process's environment; makes the secrets it names when they are not there yet. */
 export async function buildEnvironments(
   plan: Plan,
-  { dataDir, postgres }: ClaimedData,
+  { dataDir, postgres }: ServedData,
   credentials: Credentials,
 ): Promise<Record<ProcessName, Environment>> {
   const own = await ownSettings(plan, dataDir, credentials)
