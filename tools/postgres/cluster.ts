@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, openSync, closeSync, readFileSync } from 'node:fs'
 import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Explained, fullDisk } from '../explained.ts'
 import { commandOf, isAlive, waitUntilGone } from '../processes.ts'
 import { give, type Account } from './account.ts'
@@ -20,7 +20,7 @@ export type ClusterOptions = {
 
 export type RunningCluster = {
   pid: number
-  /** Resolves when the server has ended, with the last line of its log. */
+  /** Resolves when the server has ended, with what it has logged since it started. */
   ended: Promise<string>
   /** Fast shutdown: sessions are cut off, what was committed is kept. */
   stop: () => Promise<void>
@@ -57,6 +57,7 @@ async function runInitdb(
   passwordFile: string,
 ): Promise<void> {
   const encoding = ['-E', 'UTF8', '--locale=C', '--locale-provider=builtin']
+  const from = sizeOf(logFile)
   const log = openSync(logFile, 'a', 0o600)
   const child = spawn(
     binaries.initdb,
@@ -70,13 +71,14 @@ async function runInitdb(
     child.on('error', resolve)
     child.on('exit', resolve)
   })
-  if (code !== 0) throw explainFailure(logFile, folder, 'initdb failed')
+  if (code !== 0) throw explainFailure(logFile, logSince(logFile, from))
 }
 
 /** Starts the server of a cluster. It may still be recovering when this returns. */
 export function startCluster(options: ClusterOptions, port: number): RunningCluster {
   const { binaries, account, folder, logFile } = options
   rotate(logFile)
+  const from = sizeOf(logFile)
   const log = openSync(logFile, 'a', 0o600)
   const child = spawn(binaries.postgres, ['-D', folder, ...settings(options, port)], {
     ...account,
@@ -87,7 +89,7 @@ export function startCluster(options: ClusterOptions, port: number): RunningClus
   closeSync(log)
   const ended = new Promise<string>((resolve) => {
     child.on('error', (error) => resolve(error.message))
-    child.on('exit', () => resolve(lastLine(logFile)))
+    child.on('exit', () => resolve(logSince(logFile, from)))
   })
   const stop = async () => {
     child.kill('SIGINT')
@@ -136,20 +138,35 @@ export async function clearLeftover(folder: string): Promise<void> {
   )
 }
 
-/** What a failure of PostgreSQL means, from the end of its log. */
-export function explainFailure(logFile: string, folder: string, what: string): Explained {
-  const tail = readTail(logFile)
-  if (tail.includes('No space left on device')) return new Explained(fullDisk(folder))
-  return new Explained(`${what}: ${lastLine(logFile)}\nIts log: ${logFile}`)
+/** What a failed start means, told from what PostgreSQL has logged meanwhile. */
+export function explainFailure(logFile: string, logged: string): Explained {
+  if (logged.includes(NO_SPACE)) return new Explained(fullDisk(dirname(logFile)))
+  if (logged.includes('could not look up effective user ID')) {
+    return new Explained(
+      `PostgreSQL runs only as a user with a name, and user ${process.getuid?.()} has none. ` +
+        'Give it a line in /etc/passwd, or start as another user.',
+    )
+  }
+  return new Explained(`PostgreSQL did not start: ${reasonOf(logged)}\nIts log: ${logFile}`)
 }
 
-function readTail(logFile: string): string {
-  return existsSync(logFile) ? readFileSync(logFile, 'utf8').slice(-4_000) : ''
+/** Why PostgreSQL ended, in few words. */
+export function reasonOf(logged: string): string {
+  if (logged.includes(NO_SPACE)) return 'its disk is full: free some space'
+  const lines = logged.trim().split('\n')
+  const line = lines.findLast((text) => /FATAL|PANIC|error:/.test(text)) ?? lines.at(-1) ?? ''
+  return line.replace(/^.*?(FATAL|PANIC|LOG):\s+/, '')
 }
 
-function lastLine(logFile: string): string {
-  const lines = readTail(logFile).trim().split('\n')
-  return lines.findLast((line) => /FATAL|PANIC|error:/.test(line)) ?? lines.at(-1) ?? ''
+const NO_SPACE = 'No space left on device'
+const LOGGED_LENGTH = 4_000
+
+function logSince(logFile: string, from: number): string {
+  return readFileSync(logFile).subarray(from).toString('utf8').slice(-LOGGED_LENGTH)
+}
+
+function sizeOf(file: string): number {
+  return existsSync(file) ? statSync(file).size : 0
 }
 
 function rotate(logFile: string): void {

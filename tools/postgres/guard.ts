@@ -5,7 +5,14 @@ import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { runProgram } from '../explained.ts'
 import { inData } from './data-folder.ts'
-import { clientMessage, guardOptions, guardSocket, receive, send } from './protocol.ts'
+import {
+  clientMessage,
+  guardOptions,
+  guardSocket,
+  makeGuardFolder,
+  receive,
+  send,
+} from './protocol.ts'
 import type { ClientMessage, GuardMessage, GuardOptions } from './protocol.ts'
 import { createKeptServer, type KeptServer } from './kept-server.ts'
 
@@ -25,7 +32,7 @@ const FIRST_CLIENT_MS = 15_000
 async function main(): Promise<void> {
   const options = guardOptions.parse(JSON.parse(process.argv[2] ?? '{}'))
   if (!(await holdLock(options.dataDir))) return
-  const socketPath = guardSocket(options.dataDir)
+  const socketPath = makeGuardFolder(options.dataDir)
   rmSync(socketPath, { force: true }) // whoever holds the lock owns the name
   const guard: Guard = {
     options,
@@ -44,9 +51,9 @@ async function main(): Promise<void> {
   try {
     await guard.kept.run()
   } catch (error) {
+    // Whoever started us may not have joined yet: we end when the last one that was told has gone.
     const message = error instanceof Error ? error.message : String(error)
     broadcast(guard, { type: 'refused', message })
-    await stop(guard)
   }
 }
 

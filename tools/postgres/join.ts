@@ -102,8 +102,10 @@ function askToJoin(socket: Socket, options: JoinOptions): Promise<Joined | undef
     socket.on('close', () => resolve(undefined))
     receive(socket, guardMessage, (message) => {
       if (message.type === 'ready') resolve({ port: message.port, socket })
-      else if (message.type === 'refused') reject(new Explained(message.message))
-      else options.onEvent?.(message)
+      else if (message.type === 'refused') {
+        reject(new Explained(message.message))
+        socket.destroy()
+      } else options.onEvent?.(message)
     })
     const { exclusive } = options
     send(socket, {
@@ -116,12 +118,15 @@ function askToJoin(socket: Socket, options: JoinOptions): Promise<Joined | undef
 
 async function connectToGuard(options: JoinOptions, endMs: number): Promise<Socket> {
   const path = guardSocket(options.dataDir)
-  let guard: { failed: () => boolean } | undefined
+  let guard: { exitCode: () => number | null } | undefined
   for (;;) {
     const socket = await tryConnect(path)
     if (socket !== undefined) return socket
-    if (guard?.failed() === true || Date.now() > endMs) throw unanswered(options.dataDir)
-    guard ??= spawnGuard(options)
+    const exitCode = guard?.exitCode() ?? null
+    if (exitCode !== null && exitCode > 0) throw unanswered(options.dataDir)
+    if (Date.now() > endMs) throw unanswered(options.dataDir)
+    // Exit code 0: another guard answered it, and may have ended since.
+    if (guard === undefined || exitCode === 0) guard = spawnGuard(options)
     await new Promise((resolve) => setTimeout(resolve, CONNECT_POLL_MS))
   }
 }
@@ -135,7 +140,9 @@ function tryConnect(path: string): Promise<Socket | undefined> {
 }
 
 // In a session of its own, so that neither Ctrl-C nor our end takes PostgreSQL down unprepared.
-function spawnGuard({ dataDir, port, throwAway = false }: JoinOptions): { failed: () => boolean } {
+function spawnGuard({ dataDir, port, throwAway = false }: JoinOptions): {
+  exitCode: () => number | null
+} {
   const options: GuardOptions = { dataDir, port, throwAway }
   const log = openSync(inData.log(dataDir, 'guard'), 'w', 0o600)
   const child = spawn(
@@ -145,7 +152,7 @@ function spawnGuard({ dataDir, port, throwAway = false }: JoinOptions): { failed
   )
   closeSync(log)
   child.unref()
-  return { failed: () => child.exitCode !== null && child.exitCode !== 0 }
+  return { exitCode: () => (child.signalCode === null ? child.exitCode : 1) }
 }
 
 function unanswered(dataDir: string): Explained {

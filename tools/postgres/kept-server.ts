@@ -5,11 +5,17 @@ import { freePort, isFree } from '../ports.ts'
 import { randomSecret, readOrMakeSecret } from '../secrets.ts'
 import { serverAccount } from './account.ts'
 import { findBinaries } from './binaries.ts'
-import { clearLeftover, explainFailure, makeCluster, startCluster } from './cluster.ts'
+import { clearLeftover, explainFailure, makeCluster, reasonOf, startCluster } from './cluster.ts'
 import type { ClusterOptions, RunningCluster } from './cluster.ts'
 import { inData } from './data-folder.ts'
 import type { GuardMessage, GuardOptions } from './protocol.ts'
-import { assertDurable, connectWhenReady, postgresUrl, provision } from './provision.ts'
+import {
+  assertDurable,
+  connectWhenReady,
+  postgresUrl,
+  provision,
+  ServerEnded,
+} from './provision.ts'
 
 export type KeptServer = {
   /** Rejects when the first start fails; else resolves after `stop`. */
@@ -36,7 +42,7 @@ export function createKeptServer(
   const keep = async (cluster: ClusterOptions, port: number) => {
     for (let retryMs = FIRST_RETRY_MS; running !== undefined && !stopping;) {
       const startedMs = Date.now()
-      const reason = await running.ended
+      const reason = reasonOf(await running.ended)
       if (stopping) return
       if (Date.now() - startedMs > STEADY_MS) retryMs = FIRST_RETRY_MS
       tell({ type: 'died', reason, retryMs })
@@ -104,11 +110,9 @@ async function bringUp(
     await provision(client, (name) => passwordOf(dataDir, name))
     await client.end()
   } catch (error) {
+    const ended = error instanceof ServerEnded
     await running.stop()
-    const failed = error instanceof Explained && !error.message.startsWith('PostgreSQL ended')
-    throw failed
-      ? error
-      : explainFailure(cluster.logFile, cluster.folder, 'PostgreSQL did not start')
+    throw ended ? explainFailure(cluster.logFile, await running.ended) : error
   }
 }
 

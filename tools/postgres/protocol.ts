@@ -2,7 +2,7 @@
 import { lstatSync, mkdirSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { z } from 'zod'
 import { Explained } from '../explained.ts'
@@ -35,18 +35,25 @@ export const guardOptions = z.object({
 })
 export type GuardOptions = z.infer<typeof guardOptions>
 
-/** The socket of a data folder's guard, in a folder that only this user enters. */
+/** The socket of a data folder's guard. A socket's path holds about 100 bytes, so a hash stands for the folder. */
 export function guardSocket(dataDir: string): string {
-  // A socket's path holds about 100 bytes, so a hash stands for the data folder.
-  const uid = process.getuid?.() ?? 0
-  const folder = join(tmpdir(), `quartet-${uid}-${shortHash(dataDir)}`)
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const stat = lstatSync(folder)
-  if (!stat.isDirectory() || stat.uid !== uid || (stat.mode & 0o077) !== 0) {
+  const folder = join(tmpdir(), `quartet-${userId()}-${shortHash(dataDir)}`)
+  const stat = lstatSync(folder, { throwIfNoEntry: false })
+  const isPrivate = stat?.isDirectory() === true && (stat.mode & 0o077) === 0
+  if (stat !== undefined && !(isPrivate && stat.uid === userId())) {
     throw new Explained(`${folder} belongs to somebody else. Remove it, then try again.`)
   }
   return join(folder, 'guard.sock')
 }
+
+/** Makes the socket's folder, which only this user enters; returns the socket's path. */
+export function makeGuardFolder(dataDir: string): string {
+  const socketPath = guardSocket(dataDir)
+  mkdirSync(dirname(socketPath), { recursive: true, mode: 0o700 })
+  return guardSocket(dataDir)
+}
+
+const userId = () => process.getuid?.() ?? 0
 
 /** Writes one message; a peer that is gone is noticed by the socket's close. */
 export function send(socket: Socket, message: ClientMessage | GuardMessage): void {

@@ -19,10 +19,13 @@ export function postgresUrl(
   return `postgresql://${role}:${encodeURIComponent(password)}@127.0.0.1:${port}/${database}`
 }
 
-/** Connects as superuser as soon as the server answers; gives up when it ended or stays silent. */
+/** The server ended while somebody waited for it. */
+export class ServerEnded extends Error {}
+
+/** Connects as superuser as soon as the server answers; throws ServerEnded when it has ended. */
 export async function connectWhenReady(url: string, ended: Promise<string>): Promise<pg.Client> {
-  let lastLine: string | undefined
-  void ended.then((line) => (lastLine = line))
+  let isOver = false
+  void ended.then(() => (isOver = true))
   for (const endMs = Date.now() + READY_TIMEOUT_MS; ;) {
     const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
     client.on('error', () => {}) // the pending query rejects, which is how we learn of it
@@ -30,7 +33,7 @@ export async function connectWhenReady(url: string, ended: Promise<string>): Pro
       await client.connect()
       return client
     } catch (error) {
-      if (lastLine !== undefined) throw new Explained(`PostgreSQL ended: ${lastLine}`)
+      if (isOver) throw new ServerEnded()
       if (!isNotReady(error) || Date.now() > endMs) throw explainConnect(error)
       await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS))
     }

@@ -23,11 +23,15 @@ export type RunFile = z.infer<typeof runFile>
 
 const pathIn = (dataDir: string) => join(dataDir, 'run.json')
 
-/** Leaves the note, whole. */
+/** Leaves the note, whole; on a full disk the old one stays, since only `npm run status` reads it. */
 export function writeRunFile(dataDir: string, content: RunFile): void {
   const path = pathIn(dataDir)
-  writeFileSync(`${path}.new`, JSON.stringify(content), { mode: 0o600 })
-  renameSync(`${path}.new`, path)
+  try {
+    writeFileSync(`${path}.new`, JSON.stringify(content), { mode: 0o600 })
+    renameSync(`${path}.new`, path)
+  } catch {
+    rmSync(`${path}.new`, { force: true })
+  }
 }
 
 /** Takes the note away. */
