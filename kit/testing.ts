@@ -11,7 +11,7 @@ import {
 } from './auth.ts'
 import { createRealCrypto, publicHalf, type PrivateJwk } from './crypto.ts'
 import { createIds } from './ids.ts'
-import { silentLog } from './log.ts'
+import { silentLog, type Log } from './log.ts'
 import { migrate } from './migrate.ts'
 import { connectPostgres, type Database } from './postgres.ts'
 import { realRandom, realTimers, type Clock, type Fetch, type Timers, type World } from './world.ts'
@@ -33,6 +33,7 @@ export async function createTestDatabase(service: {
       template,
     ])
     if (rowCount === 0) {
+      await client.query(`drop database if exists "${template}_making"`)
       await client.query(`create database "${template}_making"`)
       await migrate(databaseUrl(server, `${template}_making`), service.migrations)
       await client.query(`alter database "${template}_making" rename to "${template}"`)
@@ -131,7 +132,10 @@ export function createTestNetwork(
   }
 }
 
-/** A world for tests: the given config, database and clock; real cryptography; no log. */
+// Warnings belong to what tests provoke; an error is one that nobody expected.
+const testLog: Log = { ...silentLog, error: (fields, message) => console.error(message, fields) }
+
+/** A world for tests: the given config, database and clock; real cryptography; errors are printed. */
 export function createTestWorld<Config>(parts: {
   config: Config
   db: Database
@@ -148,7 +152,7 @@ export function createTestWorld<Config>(parts: {
     ids: createIds(clock, realRandom),
     crypto: createRealCrypto(),
     fetch: parts.fetch ?? createTestNetwork({}),
-    log: silentLog,
+    log: testLog,
   }
 }
 

@@ -19,7 +19,7 @@ create table events (
 
 -- A counter row, because max(sequence) + 1 would start again after retention.
 create table event_counter (
-  only boolean primary key default true check (only),
+  singleton boolean primary key default true check (singleton),
   last_sequence bigint not null
 );
 insert into event_counter (last_sequence) values (0);

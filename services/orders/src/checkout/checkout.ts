@@ -3,10 +3,10 @@ import { createBatcher, type Batcher } from '@quartet/kit/batch'
 import type { Sequencer } from '@quartet/kit/events'
 import { Problem } from '@quartet/kit/problem'
 import type { World } from '@quartet/kit/world'
-import { placeOrders, readOrders, type PlaceOutcome } from '../actions.ts'
+import { placeOrders, type PlaceOutcome } from '../actions.ts'
 import type { Config } from '../config.ts'
 import { isSettled, waitsForCustomer, type CancelReason, type Order } from '../domain.ts'
-import { createLanes, drive, write } from './driver.ts'
+import { createLanes, drive, write, type Lanes } from './driver.ts'
 import type { Peers } from './peers.ts'
 import { createRecovery } from './recovery.ts'
 import { turnBack } from './saga.ts'
@@ -35,7 +35,7 @@ const LOOK_MS = 200
 /** All that orders does for a checkout; `peers` are products and payments. */
 export function createCheckout(world: World<Config>, peers: Peers, sequencer: Sequencer): Checkout {
   const { config } = world
-  const { placing, reading } = createQueues(world, sequencer)
+  const placing = createPlacing(world, sequencer)
   const foreground = createLanes(world, peers, sequencer)
   const background = createLanes(world, peers, sequencer)
   const recovery = createRecovery(world, (order, attempts) =>
@@ -45,7 +45,7 @@ export function createCheckout(world: World<Config>, peers: Peers, sequencer: Se
 
   const deadline = () => world.clock.now() + config.WAIT_MS
   const waitForEnd = (order: Order, deadlineMs = deadline()) =>
-    waitUntilAnswered(world, reading, order, deadlineMs)
+    waitUntilAnswered(world, foreground, order, deadlineMs)
 
   /** Drives in the foreground until the deadline; whatever is left open, recovery goes on with. */
   async function complete(order: Order): Promise<Order> {
@@ -75,11 +75,11 @@ export function createCheckout(world: World<Config>, peers: Peers, sequencer: Se
       while (current !== undefined && ['pending', 'confirmed'].includes(current.status)) {
         const turned: Order | undefined = await write(world, foreground, turnBack(current, reason))
         if (turned !== undefined) return complete(turned)
-        current = await reading.add(order.id)
+        current = await foreground.read.add(order.id)
       }
       return current?.status === 'completed' ? undefined : waitForEnd(current ?? order)
     },
-    read: (id) => reading.add(id),
+    read: (id) => foreground.read.add(id),
     move: (order, from) => write(world, foreground, { do: 'write', order, from }),
     openOrders: recovery.openOrders,
     start: recovery.start,
@@ -90,43 +90,29 @@ export function createCheckout(world: World<Config>, peers: Peers, sequencer: Se
   }
 }
 
-type Queues = {
-  placing: Batcher<Order, PlaceOutcome>
-  reading: Batcher<string, Order | undefined>
-}
-
-function createQueues(world: World<Config>, sequencer: Sequencer): Queues {
-  const { timers } = world
-  return {
-    placing: createBatcher({
-      name: 'checkout',
-      timers,
-      lanes: 2,
-      run: async (orders: Order[]) => {
-        const outcomes = await placeOrders(world, orders)
-        sequencer.ring()
-        return outcomes
-      },
-    }),
-    reading: createBatcher({
-      name: 'orders',
-      timers,
-      lanes: 2,
-      run: (ids: string[]) => readOrders(world, ids),
-    }),
-  }
+function createPlacing(world: World<Config>, sequencer: Sequencer): Batcher<Order, PlaceOutcome> {
+  return createBatcher({
+    name: 'checkout',
+    timers: world.timers,
+    lanes: 2,
+    run: async (orders: Order[]) => {
+      const outcomes = await placeOrders(world, orders)
+      sequencer.ring()
+      return outcomes
+    },
+  })
 }
 
 async function waitUntilAnswered(
   { clock, timers }: World<Config>,
-  reading: Queues['reading'],
+  lanes: Lanes,
   order: Order,
   deadlineMs: number,
 ): Promise<Order> {
   let current = order
   while (!hasAnswer(current) && clock.now() < deadlineMs) {
     await timers.sleep(LOOK_MS)
-    current = (await reading.add(order.id)) ?? current
+    current = (await lanes.read.add(order.id)) ?? current
   }
   return current
 }

@@ -17,6 +17,7 @@ export type Lanes = {
   void: Batcher<Order, Undo>
   settle: Batcher<Settlement, Order | undefined>
   postpone: Batcher<Drive, void>
+  read: Batcher<string, Order | undefined>
 }
 
 type DriverWorld = World<Config>
@@ -43,6 +44,7 @@ export function createLanes(world: DriverWorld, peers: Peers, sequencer: Sequenc
       return settled
     }),
     postpone: lane('postpone', (drives) => postponeOrders(world, drives)),
+    read: lane('read', (ids) => readOrders(world, ids)),
   }
 }
 
@@ -69,7 +71,7 @@ export async function drive(
     if (step.do === 'wait') return putOff(world, lanes, current, step, attempts)
     if (step.do === 'write') {
       const settled = await write(world, lanes, step)
-      if (settled === undefined) return readAgain(world, current) // somebody else was faster
+      if (settled === undefined) return readAgain(lanes, current) // somebody else was faster
       if (isSettled(settled.status)) return settled
       current = settled
       known = {}
@@ -126,7 +128,7 @@ async function putOff(
     return stored
   }
   const settled = await lanes.settle.add({ order, from: stored.status, driveAt })
-  return settled ?? readAgain(world, stored)
+  return settled ?? readAgain(lanes, stored)
 }
 
 const hasChanged = (before: Order, after: Order): boolean =>
@@ -135,7 +137,6 @@ const hasChanged = (before: Order, after: Order): boolean =>
   before.nextAction?.url !== after.nextAction?.url ||
   (before.totals === null && after.totals !== null)
 
-async function readAgain(world: DriverWorld, order: Order): Promise<Order> {
-  const [current] = await readOrders(world, [order.id])
-  return current ?? order
+async function readAgain(lanes: Lanes, order: Order): Promise<Order> {
+  return (await lanes.read.add(order.id)) ?? order
 }

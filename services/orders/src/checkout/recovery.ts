@@ -3,6 +3,7 @@ import { claimDueOrders, surveyOpenOrders } from '../store/open-orders.ts'
 import { readOrders } from '../actions.ts'
 import type { Config } from '../config.ts'
 import type { Order } from '../domain.ts'
+import { ConnectionLost } from '@quartet/kit/postgres'
 import type { World } from '@quartet/kit/world'
 
 export type Recovery = {
@@ -78,7 +79,8 @@ export function createRecovery(world: World<Config>, drive: Drive): Recovery {
       await survey()
     } catch (error) {
       wakeMs = world.clock.now() + POLL_MS
-      world.log.warn({ error }, 'open orders wait: the database does not answer')
+      const level = error instanceof ConnectionLost ? 'warn' : 'error'
+      world.log[level]({ error }, 'open orders wait: they could not be looked up')
     }
   }
 

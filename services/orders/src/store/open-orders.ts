@@ -67,7 +67,7 @@ export async function surveyOpenOrders(
   limit: number,
 ): Promise<{ count: number; nextDriveAt: Date | null }> {
   const [row] = await tx.query<{ count: number; next_drive_at: Date | null }>(
-    `select (select count(*) from (select from open_orders limit $1) as some) as count,
+    `select (select count(*) from (select from open_orders limit $1) as counted) as count,
        (select min(drive_at) from open_orders) as next_drive_at`,
     [limit],
   )

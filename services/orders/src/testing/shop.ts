@@ -1,0 +1,148 @@
+/** Owns a running orders service for tests: real PostgreSQL, stand-in neighbours, a clock that tests move. */
+import {
+  createTestClock,
+  createTestDatabase,
+  createTestIssuer,
+  createTestNetwork,
+  createTestWorld,
+  type TestDatabase,
+  type TestIssuer,
+} from '@quartet/kit/testing'
+import type { App, Fetch, World } from '@quartet/kit/world'
+import { ordersService } from '../app.ts'
+import { readConfig, type Config } from '../config.ts'
+import { testEnvironment } from './environment.ts'
+import {
+  createFakePayments,
+  createFakeProducts,
+  overHttp,
+  type FakePayments,
+  type FakeProducts,
+} from './neighbours.ts'
+
+/** A database, the neighbours, and as many replicas as the test opens. */
+export async function createTestShop(settings: NodeJS.ProcessEnv = {}) {
+  const database: TestDatabase = await createTestDatabase(ordersService)
+  const clock = createTestClock()
+  const issuer = await createTestIssuer(clock)
+  const products = createFakeProducts({
+    prd_desk: { name: 'Desk', amount: 500, stock: 1_000 },
+    prd_lamp: { name: 'Lamp', amount: 250, stock: 3 },
+    prd_ship: { name: 'Ship', amount: 10 ** 12, stock: 1_000 },
+  })
+  const payments = createFakePayments()
+  const down = new Set<string>()
+  const config: Config = readConfig(await testEnvironment(settings))
+  const fetch = createNeighbourhood({ issuer, products, payments, down })
+  const replicas: App[] = []
+
+  async function open(changes: Partial<World<Config>> = {}): Promise<App> {
+    const world = createTestWorld({ config, db: database.db, clock, fetch })
+    const app = ordersService.createApp({ ...world, ...changes })
+    await app.start()
+    replicas.push(app)
+    return app
+  }
+
+  const app = await open()
+
+  /** Moves the clock on, in small steps, until `promise` settles. */
+  async function meanwhile<Result>(promise: Promise<Result>): Promise<Result> {
+    let isSettled = false
+    const settled = promise.finally(() => (isSettled = true))
+    settled.catch(() => {})
+    while (!isSettled) {
+      await new Promise((resolve) => setTimeout(resolve, 2)) // the database is real
+      await clock.advance(20)
+    }
+    return settled
+  }
+
+  return {
+    app,
+    clock,
+    database,
+    issuer,
+    products,
+    payments,
+    down,
+    open,
+    meanwhile,
+    async close() {
+      await meanwhile(Promise.all(replicas.map((replica) => replica.stop())))
+      await database.drop()
+    },
+  }
+}
+
+export type TestShop = Awaited<ReturnType<typeof createTestShop>>
+
+function createNeighbourhood(parts: {
+  issuer: TestIssuer
+  products: FakeProducts
+  payments: FakePayments
+  down: Set<string>
+}): Fetch {
+  const { issuer, products, payments, down } = parts
+  const peers = createTestNetwork({
+    'http://users.test': issuer.fetch,
+    'http://products.test': overHttp({
+      '/commands/reserve': (items) => items.map((item) => products.reserve(item)),
+      '/commands/release': (items) => items.map((item) => products.release(item)),
+    }),
+    'http://payments.test': overHttp({
+      '/commands/pay': (items) => items.map((item) => payments.pay(item)),
+      '/commands/void': (items) => items.map((item) => payments.void(item)),
+    }),
+  })
+  return async (url, init) => {
+    if (down.has(new URL(url).hostname)) throw new TypeError('fetch failed')
+    return peers(url, init)
+  }
+}
+
+type Call = {
+  method?: string
+  body?: unknown
+  as?: string
+  key?: string
+  headers?: Record<string, string>
+  app?: App
+}
+
+export type Answer = { status: number; headers: Headers; body: Record<string, unknown> }
+
+/** Sends a request to the shop's orders service, as a customer unless said otherwise. */
+export async function call(shop: TestShop, path: string, options: Call = {}): Promise<Answer> {
+  const {
+    method = options.body === undefined ? 'GET' : 'POST',
+    body,
+    key,
+    app = shop.app,
+  } = options
+  const headers: Record<string, string> = {
+    authorization: options.as ?? (await shop.issuer.user('usr_1')),
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...(key === undefined ? {} : { 'idempotency-key': key }),
+    ...options.headers,
+  }
+  const text = typeof body === 'string' ? body : JSON.stringify(body)
+  const request = new Request(`http://orders.test${path}`, {
+    method,
+    headers,
+    ...(body === undefined ? {} : { body: text }),
+  })
+  const response = await shop.meanwhile(app.fetch(request))
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: (await response.json()) as Record<string, unknown>,
+  }
+}
+
+/** The body of an order for `quantity` desks. */
+export const anOrderBody = (changes: Record<string, unknown> = {}) => ({
+  line_items: [{ product_id: 'prd_desk', quantity: 2 }],
+  payment_method: 'pm_card_visa',
+  ...changes,
+})
