@@ -1,0 +1,117 @@
+/** Owns the processor as a whole: a record, the book it adds up to, and the routes in front of them. */
+import type { Hono } from 'hono'
+import { createIds } from '@quartet/kit/ids'
+import type { Log } from '@quartet/kit/log'
+import { Problem } from '@quartet/kit/problem'
+import { countOutcomes, createMetrics, gauge, type Metrics } from '@quartet/kit/telemetry'
+import type { Clock, Random, Timers } from '@quartet/kit/world'
+import { emptyBook, replay } from './book.ts'
+import { createCommitter } from './committer.ts'
+import type { RecordEntry } from './contract.ts'
+import { createHttp, toFetch } from './http.ts'
+import { openRecord, type OpenFile } from './record.ts'
+import { addRoutes, type Running } from './routes.ts'
+import { createSlowCards } from './slow-cards.ts'
+
+export type ProviderOptions = {
+  /** The record; a lock file `<dataFile>.lock` appears beside it. */
+  dataFile: string
+  apiKey: string
+  clock: Clock
+  timers: Timers
+  random: Random
+  log: Log
+  /** Where customers reach `/challenges/…`, without a trailing slash. */
+  publicUrl: string
+  /** How the record's file is opened; tests pass a disk that is full. */
+  openFile?: OpenFile
+}
+
+export type Provider = {
+  fetch: ReturnType<typeof toFetch>
+  /** Opens the record; rejects with RecordRefused when it is damaged or in use. */
+  start: () => Promise<void>
+  /** Ends what runs, refuses what comes later, closes the record. */
+  stop: () => Promise<void>
+}
+
+/** The card processor. `fetch` answers 503 before `start` and after `stop`. */
+export function createProvider(options: ProviderOptions): Provider {
+  const { clock, random, publicUrl } = options
+  const metrics = createMetrics('provider')
+  const http: Hono = createHttp({ ...options, metrics })
+  let running: Running | undefined
+  let end = async () => {}
+  addRoutes(http, {
+    metrics,
+    clock,
+    publicUrl,
+    newId: createIds(clock, random).next,
+    running: () => running,
+    expectRunning() {
+      if (running !== undefined) return running
+      throw new Problem('unavailable', 'Not ready', { retryAfterS: 1 })
+    },
+  })
+  measureRecord(metrics, () => running?.record.sizeBytes() ?? 0)
+  const onCommitted = countEntries(metrics)
+  return {
+    fetch: toFetch(http),
+    async start() {
+      const opened = await openAll(options, onCommitted)
+      running = opened.running
+      end = opened.end
+    },
+    async stop() {
+      running = undefined
+      await end()
+      end = async () => {}
+    },
+  }
+}
+
+async function openAll(
+  { dataFile, log, openFile, clock, timers }: ProviderOptions,
+  onEntries: (entries: RecordEntry[]) => void,
+) {
+  const book = emptyBook()
+  const onEntry = (entry: RecordEntry) => replay(book, entry)
+  const record = await openRecord({ path: dataFile, log, onEntry, openFile })
+  const { commit, stop } = createCommitter({
+    book,
+    record,
+    clock,
+    log,
+    onCommitted(entries) {
+      onEntries(entries)
+      slowCards.wake()
+    },
+  })
+  const slowCards = createSlowCards({ book, clock, timers, commit })
+  slowCards.wake()
+  log.info({ entries: book.sequence, charges: book.charges.size }, 'the record is open')
+  const end = async () => {
+    slowCards.stop()
+    await stop()
+    await record.close()
+  }
+  return { running: { book, record, commit }, end }
+}
+
+function countEntries(metrics: Metrics): (entries: RecordEntry[]) => void {
+  const name = 'provider_entries_total'
+  const counter = countOutcomes(metrics, name, 'Entries made durable since the start, by type.')
+  const fsyncs = countOutcomes(
+    metrics,
+    'provider_groups_total',
+    'Groups of entries, one fsync each.',
+  )
+  return (entries) => {
+    if (entries.length > 0) fsyncs.inc({ outcome: 'durable' })
+    for (const { type } of entries) counter.inc({ outcome: type })
+  }
+}
+
+function measureRecord(metrics: Metrics, sizeBytes: () => number): void {
+  gauge(metrics, 'provider_record_bytes', 'Size of the durable record.', sizeBytes)
+}

@@ -1,0 +1,52 @@
+/** Owns the processor's process: its environment, the real clock and randomness, its signals. */
+import { z } from 'zod'
+import { ConfigError, parseConfig, secretFile } from '@quartet/kit/config'
+import { createLog } from '@quartet/kit/log'
+import { serveUntilSignal } from '@quartet/kit/run-service'
+import { realClock, realRandom, realTimers } from '@quartet/kit/world'
+import { createProvider } from './app.ts'
+import { RecordRefused } from './record.ts'
+
+const SETTINGS = {
+  HOST: z.string().default('127.0.0.1'),
+  PORT: z.coerce.number().int().min(0).max(65_535).default(5010),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  DATA_FILE: z.string().min(1),
+  API_KEY_FILE: secretFile().pipe(
+    z.string().min(16, 'must name a file with 16 characters or more'),
+  ),
+  PUBLIC_URL: z
+    .url({ protocol: /^https?$/ })
+    .transform((url) => url.replace(/\/+$/, ''))
+    .optional(),
+}
+
+async function main(): Promise<void> {
+  const config = parseConfig('provider', SETTINGS, process.env)
+  const { HOST: host, PORT: port } = config
+  const log = createLog('provider', config.LOG_LEVEL)
+  const provider = createProvider({
+    dataFile: config.DATA_FILE,
+    apiKey: config.API_KEY_FILE,
+    clock: realClock,
+    timers: realTimers,
+    random: realRandom,
+    log,
+    publicUrl: config.PUBLIC_URL ?? `http://${host}:${port}`,
+  })
+  await serveUntilSignal({
+    app: provider,
+    host,
+    port,
+    onListening: (actualPort) => log.info({ port: actualPort }, 'listening'),
+    onCrash: (error) => log.error({ error }, 'ended by an unexpected error'),
+  })
+}
+
+try {
+  await main()
+} catch (error) {
+  const isExplained = error instanceof ConfigError || error instanceof RecordRefused
+  console.error(isExplained ? error.message : error)
+  process.exit(1)
+}
