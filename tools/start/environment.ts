@@ -12,6 +12,9 @@ export type Environment = Record<string, string>
 /** A data folder, and whoever knows its databases' URLs. */
 export type ServedData = { dataDir: string; postgres: Pick<JoinedPostgres, 'urlOf'> }
 
+/** The variable that hands `--one-process` every service's environment, as JSON by service name. */
+export const ENVIRONMENTS = 'QUARTET_ENVIRONMENTS'
+
 // Nothing else of this process's environment reaches a child.
 const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'TZ', 'NODE_OPTIONS', 'LOG_LEVEL']
 

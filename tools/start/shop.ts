@@ -7,11 +7,11 @@ import type { PostgresEvent } from '../postgres/join.ts'
 import { isSeeded, seed } from '../seed/seed.ts'
 import { claimData, type ClaimedData } from './claim-data.ts'
 import { readOrMakeCredentials, type Credentials } from './credentials.ts'
-import { buildEnvironments, type Environment } from './environment.ts'
+import { buildEnvironments, ENVIRONMENTS, type Environment } from './environment.ts'
 import { waitUntilReady } from './health.ts'
 import { keepProcess, type KeptProcess, type ProcessEvent } from './kept-process.ts'
 import type { StartOptions } from './options.ts'
-import { planShop, PROCESSES, type Plan, type ProcessName } from './plan.ts'
+import { planShop, PROCESSES, SERVICES, type Plan, type ProcessName } from './plan.ts'
 import { removeRunFile, writeRunFile } from './run-file.ts'
 
 export type ShopEvent = { type: 'progress'; text: string } | ProcessEvent | PostgresEvent
@@ -45,6 +45,7 @@ type Opening = ClaimedData & {
 }
 
 const CHECKOUT = resolve(import.meta.dirname, '../..')
+const ONE_PROCESS = join(import.meta.dirname, 'one-process.ts')
 const READY_TIMEOUT_MS = 30_000
 
 // New work is cut off first, then what drives orders, then those it calls on the way.
@@ -100,19 +101,27 @@ async function open(shop: Opening): Promise<void> {
 }
 
 function start(shop: Opening, name: ProcessName): KeptProcess {
+  const { processes, environments } = shop
   if (name === 'provider') mkdirSync(join(shop.dataDir, name), { recursive: true, mode: 0o700 })
-  const kept = keepProcess({
-    name,
-    script: scriptOf(name),
-    env: shop.environments[name],
-    logFile: inData.log(shop.dataDir, name),
-    tell: (event) => {
-      noteDown(shop)
-      report(shop, event)
-    },
-  })
-  shop.processes.set(name, kept)
+  const shared = shop.options.oneProcess && SERVICES.some((service) => service === name)
+  const kept = shared
+    ? (processes.get('users') ?? keep(shop, 'services', ONE_PROCESS, allIn(environments)))
+    : keep(shop, name, scriptOf(name), environments[name])
+  processes.set(name, kept)
   return kept
+}
+
+function keep(shop: Opening, name: string, script: string, env: Environment): KeptProcess {
+  const tell = (event: ProcessEvent) => {
+    noteDown(shop)
+    report(shop, event)
+  }
+  return keepProcess({ name, script, env, logFile: inData.log(shop.dataDir, name), tell })
+}
+
+// One process has one environment: what differs between the services rides in one variable.
+function allIn(environments: Opening['environments']): Environment {
+  return { ...environments.users, [ENVIRONMENTS]: JSON.stringify(environments) }
 }
 
 function scriptOf(name: ProcessName): string {
