@@ -12,9 +12,11 @@ export type Tx = {
 
 export type Database = Tx & {
   /**
-   * Runs `work` in one transaction (read committed). Serialization failures, deadlocks and lock
-   * time-outs run it again from the start, up to 4 times, so it must touch nothing but `tx`.
-   * Throws ConnectionLost when the connection broke: the outcome is then unknown.
+   * Runs `work` in one transaction (read committed). Serialization failures, deadlocks, lock
+   * time-outs and plans that a migration made stale run it again from the start, up to 4 times, so
+   * it must touch nothing but `tx`. Rolls back when `work` throws, and also, with an error, when
+   * `work` swallowed the failure of a statement. Throws ConnectionLost when the connection broke:
+   * the outcome is then unknown.
    */
   transaction: <Result>(work: (tx: Tx) => Promise<Result>) => Promise<Result>
   close: () => Promise<void>
@@ -45,10 +47,18 @@ const STATEMENT_TIMEOUT_MS = 10_000
 const LOCK_TIMEOUT_MS = 2_000
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 2_000
 
-// Every number that the contracts admit is below 2^53, so bigint and numeric sums are safe as numbers.
+// A number that would silently lose digits fails its statement instead.
+function exactNumber(text: string): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    throw new RangeError('a bigint or numeric of PostgreSQL is past 2^53')
+  }
+  return value
+}
+
 const parsers = new pg.TypeOverrides()
-parsers.setTypeParser(pg.types.builtins.INT8, Number)
-parsers.setTypeParser(pg.types.builtins.NUMERIC, Number)
+parsers.setTypeParser(pg.types.builtins.INT8, exactNumber)
+parsers.setTypeParser(pg.types.builtins.NUMERIC, exactNumber)
 
 /** A pool of connections. Nothing is connected before the first query. */
 export function connectPostgres(options: PostgresOptions): Database {
@@ -66,9 +76,17 @@ export function connectPostgres(options: PostgresOptions): Database {
     types: parsers,
   })
   pool.on('error', (error) => options.log.warn({ error }, 'an idle PostgreSQL connection broke'))
+  const names = createStatementNames()
+  const tx = (client: pg.PoolClient): Tx => ({
+    query: (text, values) => run(client, names, text, values),
+  })
   return {
-    query: (text, values) => withClient(pool, (client) => run(client, text, values)),
-    transaction: (work) => retrying(options, () => withClient(pool, (c) => inTransaction(c, work))),
+    query: (text, values) =>
+      retrying(options, () => withClient(pool, (client) => tx(client).query(text, values))),
+    transaction: (work) =>
+      retrying(options, () =>
+        withClient(pool, (client) => inTransaction(client, tx(client), work)),
+      ),
     close: () => pool.end(),
   }
 }
@@ -78,7 +96,8 @@ async function withClient<Result>(
   use: (client: pg.PoolClient) => Promise<Result>,
 ): Promise<Result> {
   const client = await pool.connect().catch((error: unknown) => {
-    throw isAnswer(error) ? error : new ConnectionLost(error)
+    // 53: the server has no connection left for us, which passes.
+    throw isAnswer(error) && !sqlState(error)?.startsWith('53') ? error : new ConnectionLost(error)
   })
   let broken: Error | undefined
   const onError = (error: Error) => (broken = error) // else a dying server takes the process down
@@ -86,10 +105,8 @@ async function withClient<Result>(
   try {
     return await use(client)
   } catch (error) {
-    if (isAnswer(error)) throw error
-    if (!isConnectionError(error)) throw error
-    broken = new ConnectionLost(error)
-    throw broken
+    if (error instanceof ConnectionLost) broken = error
+    throw error
   } finally {
     client.off('error', onError)
     client.release(broken) // a broken connection is destroyed, not handed on
@@ -98,16 +115,28 @@ async function withClient<Result>(
 
 async function inTransaction<Result>(
   client: pg.PoolClient,
+  tx: Tx,
   work: (tx: Tx) => Promise<Result>,
 ): Promise<Result> {
-  await client.query('begin')
+  let open = true
+  await ask(client, { text: 'begin' })
   try {
-    const result = await work({ query: (text, values) => run(client, text, values) })
-    await client.query('commit')
+    const result = await work({
+      query(text, values) {
+        // A statement nobody awaited would run in whatever the connection does next.
+        if (!open) throw new Error('a statement came after the end of its transaction')
+        return tx.query(text, values)
+      },
+    })
+    open = false
+    const { command } = await ask(client, { text: 'commit' })
+    // So PostgreSQL answers when a statement had failed and `work` went on regardless.
+    if (command !== 'COMMIT') throw new Error('the transaction had failed and was rolled back')
     return result
   } catch (error) {
+    open = false
     // When even the rollback fails the connection is gone, and with it the transaction.
-    if (!isConnectionError(error)) await client.query('rollback')
+    if (!(error instanceof ConnectionLost)) await ask(client, { text: 'rollback' })
     throw error
   }
 }
@@ -126,26 +155,62 @@ async function retrying<Result>(
   }
 }
 
-// Named statements are parsed and planned once per connection.
-const statementNames = new Map<string, string>()
+type StatementNames = {
+  of: (text: string) => string | undefined
+  /** From now on the text has another name, so that every connection prepares it anew. */
+  renew: (text: string, name: string) => void
+}
 
-function statementName(text: string): string {
-  let name = statementNames.get(text)
-  if (name === undefined) {
-    name = createHash('sha256').update(text).digest('base64url').slice(0, 22)
-    statementNames.set(text, name)
+// Texts hold no values, so there are few; a thousand means that somebody builds them.
+const MAX_STATEMENT_NAMES = 1_000
+
+// Named statements are parsed and planned once per connection. The name follows from the text, so
+// that two programs behind one pooler never mean different statements by the same name.
+function createStatementNames(): StatementNames {
+  const names = new Map<string, string>()
+  let renewals = 0
+  const make = (text: string) => {
+    const digest = createHash('sha256').update(text).digest('base64url').slice(0, 22)
+    const name = `${digest}_${renewals}`
+    names.set(text, name)
+    return name
   }
-  return name
+  return {
+    of: (text) => names.get(text) ?? (names.size < MAX_STATEMENT_NAMES ? make(text) : undefined),
+    renew(text, name) {
+      if (names.get(text) !== name) return // another connection met it first
+      renewals += 1
+      make(text)
+    },
+  }
 }
 
 async function run<Row>(
   client: pg.PoolClient,
+  names: StatementNames,
   text: string,
   values: unknown[] = [],
 ): Promise<Row[]> {
-  const query = { name: statementName(text), text, values }
-  const result = await client.query<Row & pg.QueryResultRow>(query)
-  return result.rows
+  const name = names.of(text)
+  try {
+    const query = name === undefined ? { text, values } : { name, text, values }
+    return (await ask<Row & pg.QueryResultRow>(client, query)).rows
+  } catch (error) {
+    if (name !== undefined && isStalePlan(error)) names.renew(text, name)
+    throw error
+  }
+}
+
+// The only place that talks to the driver, so that nothing else is mistaken for its losses.
+async function ask<Row extends pg.QueryResultRow>(
+  client: pg.PoolClient,
+  query: pg.QueryConfig,
+): Promise<pg.QueryResult<Row>> {
+  try {
+    return await client.query<Row>(query)
+  } catch (error) {
+    throw isAnswer(error) || !isLoss(error) ? error : new ConnectionLost(error)
+  }
 }
 
 /** SQLSTATE of an error that PostgreSQL answered, if it is one. */
@@ -157,26 +222,38 @@ export function sqlState(error: unknown): string | undefined {
 /** SQLSTATE classes 22 (data) and 23 (constraint): one item of a batch is bad, not the database. */
 export const isDataError = (error: unknown): boolean => /^2[23]/.test(sqlState(error) ?? '')
 
-// 40: serialization failure and deadlock. 55P03: lock_timeout.
-const isTransient = (error: unknown): boolean => /^(40|55P03)/.test(sqlState(error) ?? '')
+// A migration that ran meanwhile changed what a prepared statement returns (0A000, "cached plan must
+// not change result type"), or the statement is not there any more (26000).
+const isStalePlan = (error: unknown): boolean =>
+  sqlState(error) === '26000' ||
+  (sqlState(error) === '0A000' && /cached plan/.test(error instanceof Error ? error.message : ''))
 
-// An answer of the server, other than that it is going away (57P01 to 57P03, class 08).
+// 40: serialization failure and deadlock. 55P03: lock_timeout.
+const isTransient = (error: unknown): boolean =>
+  /^(40|55P03)/.test(sqlState(error) ?? '') || isStalePlan(error)
+
+/**
+ * PostgreSQL is there but has no room or no time for this now: conflicts that outlasted every retry
+ * (40, 55P03), a statement past its time limit (57014), out of memory, disk or connections (53).
+ */
+export const isOverload = (error: unknown): boolean =>
+  /^(40|53|55P03|57014)/.test(sqlState(error) ?? '')
+
+// The server ended this connection: class 08, going away (57P01 to 57P03), past a session's time
+// limits (57P05, 25P03, 25P04). Whatever else has an SQLSTATE is its answer to a statement.
 function isAnswer(error: unknown): boolean {
   const state = sqlState(error)
-  return state !== undefined && !/^(08|57P0)/.test(state)
+  return state !== undefined && !/^(08|57P0|25P0[34])/.test(state)
 }
 
-function isConnectionError(error: unknown): boolean {
-  if (error instanceof ConnectionLost) return true
-  const state = sqlState(error)
-  if (state !== undefined) return !isAnswer(error) || state === '25P03' // idle in transaction: ended
+// Called for what is not an answer: the socket's errors, and what `pg` says, without a code, of a
+// connection that is no more. What remains are values that cannot be sent.
+function isLoss(error: unknown): boolean {
+  if (sqlState(error) !== undefined) return true
   if (!(error instanceof Error)) return false
   const code = 'code' in error ? String(error.code) : ''
-  return /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENETUNREACH)/.test(code) || isDriverLoss(error)
-}
-
-// What `pg` says, without a code, of a connection that is no more.
-const isDriverLoss = (error: Error): boolean =>
-  /terminated|timeout|not queryable|Connection ended|has encountered a connection error/i.test(
-    error.message,
+  return (
+    /^(E[A-Z]+$|ERR_SSL|ERR_STREAM)/.test(code) ||
+    /terminated|timeout|not queryable|connection error/i.test(error.message)
   )
+}
