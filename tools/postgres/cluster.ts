@@ -89,7 +89,9 @@ export function startCluster(options: ClusterOptions, port: number): RunningClus
   closeSync(log)
   const ended = new Promise<string>((resolve) => {
     child.on('error', (error) => resolve(error.message))
-    child.on('exit', () => resolve(logSince(logFile, from)))
+    child.on('exit', (_code, signal) => {
+      resolve(signal === 'SIGKILL' ? 'killed by SIGKILL' : logSince(logFile, from))
+    })
   })
   const stop = async () => {
     child.kill('SIGINT')
