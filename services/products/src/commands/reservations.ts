@@ -1,0 +1,210 @@
+/** Owns reserve and release: a batch in, one outcome per order, one transaction (rules 1, 2, 8, 11, 14 to 16). */
+import { appendEvents } from '@quartet/kit/events'
+import type { Tx } from '@quartet/kit/postgres'
+import type { Dependencies } from '../actions.ts'
+import type { ReleaseItem, ReleaseOutcome, ReserveItem, ReserveOutcome } from '../contract.ts'
+import {
+  availableOf,
+  decideReservations,
+  fingerprintOf,
+  movementsOf,
+  RELEASE,
+  sumLines,
+  type Answer,
+  type Movement,
+} from '../domain.ts'
+import { stockDepleted } from '../events.ts'
+import { findProducts } from '../store/catalog.ts'
+import {
+  applyMovements,
+  claimReservations,
+  lockLevels,
+  lockReservations,
+  productIdsOf,
+  readReservations,
+  updateReservations,
+  type Reservation,
+} from '../store.ts'
+
+/** Reserves stock for orders. Refusals are recorded as successes are: the first answer stands for ever. */
+export async function reserve(
+  world: Dependencies,
+  items: ReserveItem[],
+): Promise<ReserveOutcome[]> {
+  const unique = uniqueByOrder(items)
+  const claims = unique.map((item) => ({ ...item, fingerprint: fingerprintOf(item) }))
+  const now = new Date(world.clock.now())
+  const outcomes = await world.db.transaction(async (tx) => {
+    const claimed = await claimReservations(tx, claims, 'claimed', now)
+    const mine = claims.filter(({ order_id }) => claimed.has(order_id))
+    const others = claims.filter(({ order_id }) => !claimed.has(order_id))
+    // A later statement: it sees what the claims had to wait for (rule 14).
+    const recorded = await readReservations(
+      tx,
+      others.map(({ order_id }) => order_id),
+    )
+    const decided = await decideAndRecord(world, tx, mine, now)
+    const replayed = others.map((claim) => [claim.order_id, replay(claim, recorded)] as const)
+    return new Map([...decided, ...replayed])
+  })
+  return items.map((item) => answerTo(item, outcomes.get(item.order_id)))
+}
+
+// Duplicates are merged before SQL: of two copies the first is decided, both get its answer.
+function uniqueByOrder<Item extends { order_id: string }>(items: Item[]): Item[] {
+  return [...new Map(items.toReversed().map((item) => [item.order_id, item])).values()].toReversed()
+}
+
+type Decided = { fingerprint: string; outcome: ReserveOutcome }
+
+// Two items of one batch may bear one id and ask for different things: the second is in conflict.
+function answerTo(item: ReserveItem, decided: Decided | undefined): ReserveOutcome {
+  const { order_id } = item
+  if (decided === undefined) return { order_id, outcome: 'processing' }
+  return decided.fingerprint === fingerprintOf(item)
+    ? decided.outcome
+    : { order_id, outcome: 'conflict' }
+}
+
+async function decideAndRecord(
+  world: Dependencies,
+  tx: Tx,
+  items: (ReserveItem & { fingerprint: string })[],
+  now: Date,
+): Promise<(readonly [string, Decided])[]> {
+  if (items.length === 0) return []
+  const productIds = productIdsOf(items)
+  const listings = await findProducts(tx, productIds)
+  const products = new Map([...listings].map(([id, { product }]) => [id, product]))
+  const levels = await lockLevels(tx, productIds)
+  const available = new Map([...levels].map(([id, level]) => [id, availableOf(level)]))
+  const answers = decideReservations(items, { products, available })
+  const decided = items.map((item, index) => ({ item, answer: answers[index] as Answer }))
+  await updateReservations(
+    tx,
+    decided.map(({ item, answer }) => ({
+      order_id: item.order_id,
+      state: answer.outcome === 'reserved' ? 'reserved' : 'refused',
+      answer,
+    })),
+    now,
+  )
+  await applyAndTell(world, tx, decided.flatMap(toAllocations), now)
+  return decided.map(({ item: { order_id, fingerprint }, answer }) => [
+    order_id,
+    { fingerprint, outcome: { order_id, ...answer } },
+  ])
+}
+
+function toAllocations({ item, answer }: { item: ReserveItem; answer: Answer }): Movement[] {
+  if (answer.outcome !== 'reserved') return []
+  return [...sumLines(item.lines)].map(([productId, quantity]) => ({
+    productId,
+    kind: 'Allocation',
+    stockedDelta: 0,
+    reservedDelta: quantity,
+    orderId: item.order_id,
+    note: null,
+  }))
+}
+
+// Movements first get their ids, then change the levels once per product.
+async function applyAndTell(
+  world: Dependencies,
+  tx: Tx,
+  movements: Movement[],
+  now: Date,
+): Promise<void> {
+  const named = movements.map((movement) => ({ ...movement, id: world.ids.next('mov') }))
+  const depleted = await applyMovements(tx, named, now)
+  await appendEvents(tx, world, depleted.toSorted().map(stockDepleted))
+}
+
+function replay(
+  { order_id, owner_id, fingerprint }: ReserveItem & { fingerprint: string },
+  recorded: Map<string, Reservation>,
+): Decided {
+  const reservation = recorded.get(order_id)
+  if (reservation === undefined)
+    return { fingerprint, outcome: { order_id, outcome: 'processing' } }
+  const isTombstone = reservation.answer === null && reservation.owner_id === owner_id
+  if (!isTombstone && reservation.fingerprint !== fingerprint) {
+    return { fingerprint, outcome: { order_id, outcome: 'conflict' } }
+  }
+  const isUndone = reservation.state === 'released' || reservation.state === 'returned'
+  if (isUndone || reservation.answer === null) {
+    return { fingerprint, outcome: { order_id, outcome: 'released' } }
+  }
+  return { fingerprint, outcome: { order_id, ...reservation.answer } }
+}
+
+/** Undoes the reservations of orders, once; leaves a tombstone where none was made yet (rule 8). */
+export async function release(
+  world: Dependencies,
+  items: ReleaseItem[],
+): Promise<ReleaseOutcome[]> {
+  const unique = uniqueByOrder(items)
+  const now = new Date(world.clock.now())
+  const owners = await world.db.transaction(async (tx) => {
+    const tombstones = unique.map((item) => ({ ...item, fingerprint: '' }))
+    const claimed = await claimReservations(tx, tombstones, 'released', now)
+    const others = unique.filter(({ order_id }) => !claimed.has(order_id))
+    const recorded = await lockReservations(
+      tx,
+      others.map(({ order_id }) => order_id),
+    )
+    await undo(
+      world,
+      tx,
+      others.flatMap((item) => ownReservation(item, recorded)),
+      now,
+    )
+    const tombstoneOwners = tombstones.map(
+      ({ order_id, owner_id }) => [order_id, owner_id] as const,
+    )
+    const recordedOwners = [...recorded.values()].map(
+      (row) => [row.order_id, row.owner_id] as const,
+    )
+    return new Map([...tombstoneOwners, ...recordedOwners])
+  })
+  return items.map(({ order_id, owner_id }) => ({
+    order_id,
+    outcome: owners.get(order_id) === owner_id ? 'released' : 'conflict',
+  }))
+}
+
+const ownReservation = (
+  { order_id, owner_id }: ReleaseItem,
+  recorded: Map<string, Reservation>,
+): Reservation[] => {
+  const reservation = recorded.get(order_id)
+  return reservation?.owner_id === owner_id ? [reservation] : []
+}
+
+async function undo(
+  world: Dependencies,
+  tx: Tx,
+  reservations: Reservation[],
+  now: Date,
+): Promise<void> {
+  const moves = reservations.map((reservation) => {
+    const move = RELEASE[reservation.state]
+    const { answer } = reservation
+    const lines = answer?.outcome === 'reserved' ? answer.lines : []
+    return { reservation, to: move.to, movements: movementsOf(move, reservation.order_id, lines) }
+  })
+  const moved = moves.filter(({ reservation, to }) => reservation.state !== to)
+  if (moved.length === 0) return
+  const movements = moved.flatMap((each) => each.movements)
+  await lockLevels(tx, [...new Set(movements.map(({ productId }) => productId))].toSorted())
+  await updateReservations(
+    tx,
+    moved.map(({ reservation, to }) => ({
+      order_id: reservation.order_id,
+      state: to,
+      answer: null,
+    })),
+    now,
+  )
+  await applyAndTell(world, tx, movements, now)
+}
