@@ -72,13 +72,14 @@ async function settle<Item, Outcome>(
   for (const [index, { resolve, reject }] of batch.entries()) {
     const result = results[index]
     if (result?.status === 'fulfilled') resolve(result.value)
-    else reject(result?.reason ?? new Error(`${options.name}: fewer outcomes than items`))
+    else reject(result?.reason)
   }
 }
 
 /**
  * Runs a batch so that one bad item never fails its neighbours: a data or constraint error
- * (SQLSTATE class 22 or 23) halves the batch until the bad item stands alone.
+ * (SQLSTATE class 22 or 23) halves the batch until the bad item stands alone. Any other error is
+ * the outcome of all, and so is an answer with more or fewer outcomes than items.
  */
 export async function settleItems<Item, Outcome>(
   run: (items: Item[]) => Promise<Outcome[]>,
@@ -86,6 +87,9 @@ export async function settleItems<Item, Outcome>(
 ): Promise<PromiseSettledResult<Outcome>[]> {
   try {
     const outcomes = await run(items)
+    if (outcomes.length !== items.length) {
+      throw new Error(`${outcomes.length} outcomes for ${items.length} items`)
+    }
     return outcomes.map((value) => ({ status: 'fulfilled', value }))
   } catch (reason) {
     if (items.length === 1 || !isDataError(reason)) {

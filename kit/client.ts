@@ -1,5 +1,6 @@
 /** Owns how a service calls a peer: a command with a batch, a token, a time-out, and a typed answer. */
 import { z } from 'zod'
+import { withTimeout } from './timeout.ts'
 import type { World } from './world.ts'
 
 /** The peer gave no usable answer: refused, reset, too slow, or a status that isn't 200. The outcome is unknown. */
@@ -19,34 +20,44 @@ export type Peer = {
 }
 
 /**
- * POSTs `{ items }` to `path` and gives the `outcomes` of the answer, parsed by `outcome`.
- * Throws PeerUnavailable whatever goes wrong: not one outcome is then known.
+ * POSTs `{ items }` to `path` and gives the `outcomes` of the answer, one per item, parsed by
+ * `outcome`. Throws PeerUnavailable whatever goes wrong: not one outcome is then known.
  */
 export async function sendCommand<Outcome extends z.ZodType>(
   { fetch, timers }: Pick<World<unknown>, 'fetch' | 'timers'>,
   peer: Peer,
   command: { path: string; scope: string; items: unknown[]; outcome: Outcome },
 ): Promise<z.output<Outcome>[]> {
-  const abort = new AbortController()
-  const cancel = timers.after(peer.timeoutMs, () => abort.abort())
   try {
-    const response = await fetch(peer.baseUrl + command.path, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        authorization: `Bearer ${await peer.token(command.scope)}`,
-      },
-      body: JSON.stringify({ items: command.items }),
-      signal: abort.signal,
+    return await withTimeout(timers, peer.timeoutMs, async (signal) => {
+      const response = await fetch(peer.baseUrl + command.path, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          authorization: `Bearer ${await peer.token(command.scope)}`,
+        },
+        body: JSON.stringify({ items: command.items }),
+        signal,
+      })
+      return await outcomesOf(response, peer.name, command)
     })
-    const body: unknown = await response.json()
-    if (!response.ok) throw new PeerUnavailable(peer.name, `answered ${response.status}`)
-    return z.object({ outcomes: z.array(command.outcome) }).parse(body).outcomes
   } catch (error) {
     if (error instanceof PeerUnavailable) throw error
-    const reason = abort.signal.aborted ? `no answer within ${peer.timeoutMs} ms` : 'no answer'
-    throw new PeerUnavailable(peer.name, reason, error)
-  } finally {
-    cancel()
+    const late = error instanceof Error && error.name === 'TimeoutError'
+    throw new PeerUnavailable(peer.name, late ? error.message : 'no usable answer', error)
   }
+}
+
+async function outcomesOf<Outcome extends z.ZodType>(
+  response: Response,
+  peer: string,
+  { items, outcome }: { items: unknown[]; outcome: Outcome },
+): Promise<z.output<Outcome>[]> {
+  if (!response.ok) {
+    await response.body?.cancel() // else the connection is never used again
+    throw new PeerUnavailable(peer, `answered ${response.status}`)
+  }
+  const { outcomes } = z.object({ outcomes: z.array(outcome) }).parse(await response.json())
+  if (outcomes.length === items.length) return outcomes
+  throw new PeerUnavailable(peer, `answered ${outcomes.length} outcomes to ${items.length} items`)
 }

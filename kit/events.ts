@@ -15,7 +15,9 @@ export async function appendEvents(
   await tx.query(
     `insert into outbox (id, type, subject, time, data)
      select id, type, subject, $4, data
-     from unnest($1::text[], $2::text[], $3::text[], $5::jsonb[]) as new (id, type, subject, data)`,
+     from unnest($1::text[], $2::text[], $3::text[], $5::jsonb[])
+       with ordinality as new (id, type, subject, data, place)
+     order by place`,
     [
       events.map(() => ids.next('evt')),
       events.map((event) => event.type),
@@ -37,6 +39,8 @@ export type Sequencer = {
 const BATCH_SIZE = 1_000
 // Rings cover this replica's own commits; the sweep finds what a dead replica left in the outbox.
 const SWEEP_MS = 5_000
+// Whoever numbers now may have looked before our commit.
+const BUSY_RETRY_MS = 20
 
 /** Numbers this service's events. Any number of replicas may run one: a lock lets one at a time. */
 export function createSequencer(world: Pick<World<unknown>, 'db' | 'timers' | 'log'>): Sequencer {
@@ -44,12 +48,16 @@ export function createSequencer(world: Pick<World<unknown>, 'db' | 'timers' | 'l
   let rung = false
   let stopped = true
   let cancelSweep = () => {}
+  let cancelRetry = () => {}
 
   async function drain(): Promise<void> {
     while (rung && !stopped) {
       rung = false
-      const moved = await world.db.transaction(sequenceOutbox)
+      const moved = await world.db.transaction(moveOutbox)
       if (moved === BATCH_SIZE) rung = true
+      if (moved !== 'busy') continue
+      cancelRetry()
+      cancelRetry = world.timers.after(BUSY_RETRY_MS, ring)
     }
   }
 
@@ -81,6 +89,7 @@ export function createSequencer(world: Pick<World<unknown>, 'db' | 'timers' | 'l
     async stop() {
       stopped = true
       cancelSweep()
+      cancelRetry()
       await running
     },
   }
@@ -91,10 +100,15 @@ export function createSequencer(world: Pick<World<unknown>, 'db' | 'timers' | 'l
  * positions. Returns how many; 0 while another replica is at it.
  */
 export async function sequenceOutbox(tx: Tx): Promise<number> {
+  const moved = await moveOutbox(tx)
+  return moved === 'busy' ? 0 : moved
+}
+
+async function moveOutbox(tx: Tx): Promise<number | 'busy'> {
   const [lock] = await tx.query<{ taken: boolean }>(
     `select pg_try_advisory_xact_lock(hashtext('sequencer')) as taken`,
   )
-  if (lock?.taken !== true) return 0
+  if (lock?.taken !== true) return 'busy'
   // A later statement, so that its snapshot is newer than the lock.
   const moved = await tx.query(
     `with taken as (
