@@ -59,7 +59,10 @@ export function createAuthenticator(
       .catch(() => {
         throw unauthenticated('The token is expired, not for this service, or was changed.')
       })
-    if (verified.size >= MAX_CACHED_TOKENS) verified.clear()
+    for (const oldest of verified.size < MAX_CACHED_TOKENS ? [] : verified.keys()) {
+      verified.delete(oldest)
+      break
+    }
     verified.set(cacheKey, claims)
     return claims
   }
@@ -162,6 +165,7 @@ export function createServiceSigner(
     const claims = { iss: issuer, sub: issuer, aud: audience, scope, iat: nowS, exp: expiresS }
     const token = world.crypto.signJwt(claims, key, SERVICE_TOKEN_TYPE)
     tokens.set(name, { token, expiresS })
+    token.catch(() => tokens.delete(name)) // the next call tries again
     return token
   }
 }

@@ -24,8 +24,9 @@ export const secretFile = () =>
     try {
       return readFileSync(path, 'utf8').trim()
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      context.addIssue({ code: 'custom', message: `cannot be read: ${reason}` })
+      // Not the error's message: it repeats the value, which may be a secret put here by mistake.
+      const reason = error instanceof Error && 'code' in error ? String(error.code) : 'no such file'
+      context.addIssue({ code: 'custom', message: `names a file that cannot be read (${reason})` })
       return z.NEVER
     }
   })
@@ -38,13 +39,17 @@ export class ConfigError extends Error {
   }
 }
 
-/** Parses `env` by `shape`; throws ConfigError naming every variable that is wrong, never its value. */
+/**
+ * Parses `env` by `shape`; throws ConfigError naming every variable that is wrong, never its value.
+ * An empty variable counts as absent, as in `PORT= npm start` or a blank line of a compose file.
+ */
 export function parseConfig<Shape extends z.ZodRawShape>(
   service: string,
   shape: Shape,
   env: NodeJS.ProcessEnv,
 ): Readonly<z.output<z.ZodObject<Shape>>> {
-  const result = z.object(shape).safeParse(env)
+  const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+  const result = z.object(shape).safeParse(present)
   if (result.success) return Object.freeze(result.data)
   const issues = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
   throw new ConfigError(service, issues)

@@ -6,9 +6,9 @@ import { routePath } from 'hono/route'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { z } from 'zod'
 import { addDocs } from './docs.ts'
-import { ConnectionLost, isDataError, sqlState } from './postgres.ts'
+import { ConnectionLost, isDataError, isOverload, sqlState } from './postgres.ts'
 import { Problem, problemResponse, type FieldError } from './problem.ts'
-import { createMetrics, type Metrics } from './telemetry.ts'
+import { createMetrics, metricsText, type Metrics } from './telemetry.ts'
 import type { World } from './world.ts'
 
 /** `idempotencyScope` is set on a request that carries an Idempotency-Key (idempotency.ts). */
@@ -49,7 +49,7 @@ export function createHttp(
   http.notFound((c) => problemResponse(new Problem('not_found', 'Not found'), c.req.path))
   addHealth(http, world, options)
   http.get('/metrics', async (c) =>
-    c.text(await metrics.registry.metrics(), 200, { 'content-type': metrics.registry.contentType }),
+    c.text(await metricsText(metrics), 200, { 'content-type': metrics.registry.contentType }),
   )
   http.doc31('/openapi.json', {
     openapi: '3.1.0',
@@ -127,7 +127,7 @@ function toProblem(
     return new Problem('invalid', 'Malformed request', { detail: error.message })
   }
   const fields = { error, method: c.req.method, route: routePath(c, -1) }
-  if (error instanceof ConnectionLost) {
+  if (error instanceof ConnectionLost || isOverload(error)) {
     log.warn(fields, 'a request failed because the database did not answer')
     return unavailable
   }
@@ -142,29 +142,32 @@ function toProblem(
 }
 
 const unavailable = new Problem('unavailable', 'Temporarily unavailable', {
-  detail: 'The database does not answer. Send the request again with the same Idempotency-Key.',
+  detail: 'The database does not answer now. Send the request again with the same Idempotency-Key.',
   retryAfterS: 1,
 })
 
 /** A 400 problem that names each wrong field of a request. */
 export function invalidRequest(issues: z.core.$ZodIssue[]): Problem {
   const errors = issues.slice(0, 20).flatMap(toFieldErrors)
-  const names = [...new Set(errors.map(({ field }) => field))].join(', ')
+  const names = [...new Set(errors.map(({ field }) => field))].slice(0, 10).join(', ')
   return new Problem('invalid', 'Invalid request', { detail: `Check: ${names}.`, errors })
 }
 
 function toFieldErrors(issue: z.core.$ZodIssue): FieldError[] {
-  const at = issue.path.map(String)
+  const at = issue.path.map((step) => shortened(String(step)))
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.slice(0, 20).map((key) => ({
-      field: [...at, key.slice(0, 64).toWellFormed()].join('.'),
+      field: [...at, shortened(key)].join('.'),
       detail: 'is not a field of this request',
     }))
   }
   return [{ field: at.join('.') || 'body', detail: issue.message }]
 }
 
-/** Throws the 404 problem of a resource, such as "User not found". */
+// Keys are the sender's own words: of any length, and of anything JSON can escape.
+const shortened = (key: string) => key.slice(0, 64).toWellFormed()
+
+/** The 404 problem of a resource, such as "User not found". */
 export function notFound(resource: string): Problem {
   return new Problem('not_found', `${resource} not found`)
 }

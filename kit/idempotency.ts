@@ -10,7 +10,10 @@ type KeyWorld = Pick<World<unknown>, 'db' | 'clock' | 'timers' | 'crypto' | 'log
 /** The answer that is kept: enough to give it again as it was. */
 type Answer = { status: number; headers: Record<string, string>; body: string }
 
-type KeyRow = { request_hash: string; answer: Answer | null }
+type KeyRow = { request_hash: string; leased_until: Date; answer: Answer | null }
+
+/** A claim on a key, until `leasedUntil`: whoever claimed it after that has another lease. */
+type Claim = { scope: string; leasedUntil: Date }
 
 // A replica that died leaves its claim; after this long another request may run it again.
 const LEASE_MS = 30_000
@@ -18,6 +21,8 @@ const WAIT_MS = 10_000
 const POLL_MS = 100
 const RETENTION_MS = 48 * 3_600_000
 const SWEEP_MS = 3_600_000
+// Deleted at once: small enough to end well within a statement's time limit.
+const SWEEP_SIZE = 5_000
 const KEPT_HEADERS = ['content-type', 'location', 'etag']
 
 /** The request's Idempotency-Key; a 400 problem unless it is 1 to 255 printable ASCII characters. */
@@ -63,11 +68,11 @@ export function idempotent(
     const hash = (text: string) => Buffer.from(world.crypto.sha256(text)).toString('base64url')
     const scope = hash(JSON.stringify([await callerOf(c), c.req.method, c.req.path, key]))
     const requestHash = hash(await c.req.text())
-    const answer = await claimOrWait(world, scope, requestHash)
-    if (answer !== undefined) return replay(answer)
+    const held = await claimOrWait(world, scope, requestHash)
+    if ('status' in held) return replay(held)
     c.set('idempotencyScope', scope)
     await next()
-    await settle(world, scope, c.res)
+    await settle(world, held, c.res)
   }
 }
 
@@ -83,28 +88,37 @@ export function newId(
     : derivedId(prefix, world.crypto.sha256(`${prefix} ${scope}`))
 }
 
-// Undefined: the claim is ours. An answer: somebody's claim ended.
+// The claim, when it is ours; the answer, when somebody else's claim ended with one.
 async function claimOrWait(
   world: KeyWorld,
   scope: string,
   requestHash: string,
-): Promise<Answer | undefined> {
+): Promise<Claim | Answer> {
   const deadlineMs = world.clock.now() + WAIT_MS
+  let claimable = true
   for (;;) {
-    if (await claim(world, scope, requestHash)) return undefined
+    const claimed = claimable && (await claim(world, scope, requestHash))
+    if (claimed) return claimed
     const [row] = await world.db.query<KeyRow>(
-      'select request_hash, answer from idempotency_keys where scope = $1',
+      'select request_hash, leased_until, answer from idempotency_keys where scope = $1',
       [scope],
     )
     if (row !== undefined && row.request_hash !== requestHash) throw keyReused()
     if (row?.answer) return row.answer
     if (world.clock.now() >= deadlineMs) throw keyInProgress()
-    if (row !== undefined) await world.timers.sleep(POLL_MS)
+    // Reading is cheaper than trying to claim, which locks the row even when it changes nothing.
+    claimable = row === undefined || row.leased_until.getTime() < world.clock.now()
+    if (!claimable) await world.timers.sleep(POLL_MS)
   }
 }
 
-async function claim({ db, clock }: KeyWorld, scope: string, requestHash: string) {
+async function claim(
+  { db, clock }: KeyWorld,
+  scope: string,
+  requestHash: string,
+): Promise<Claim | undefined> {
   const nowMs = clock.now()
+  const leasedUntil = new Date(nowMs + LEASE_MS)
   const claimed = await db.query(
     `insert into idempotency_keys as held (scope, request_hash, leased_until, created_at)
      values ($1, $2, $3, $4)
@@ -112,49 +126,82 @@ async function claim({ db, clock }: KeyWorld, scope: string, requestHash: string
      where held.answer is null and held.request_hash = excluded.request_hash
        and held.leased_until < excluded.created_at
      returning scope`,
-    [scope, requestHash, new Date(nowMs + LEASE_MS), new Date(nowMs)],
+    [scope, requestHash, leasedUntil, new Date(nowMs)],
   )
-  return claimed.length > 0
+  return claimed.length > 0 ? { scope, leasedUntil } : undefined
 }
 
 const isKept = (status: number) => (status >= 200 && status < 300) || [402, 409].includes(status)
 
 // When this fails the effect stands; the lease runs out and the same request finds what it made.
-async function settle({ db, log }: KeyWorld, scope: string, response: Response): Promise<void> {
+// Nothing is written by a run whose lease another has taken over.
+async function settle(
+  { db, log }: KeyWorld,
+  { scope, leasedUntil }: Claim,
+  response: Response,
+): Promise<void> {
+  const mine = 'scope = $1 and leased_until = $2 and answer is null'
   try {
     if (!isKept(response.status)) {
-      await db.query('delete from idempotency_keys where scope = $1 and answer is null', [scope])
+      await db.query(`delete from idempotency_keys where ${mine}`, [scope, leasedUntil])
       return
     }
-    const headers = KEPT_HEADERS.flatMap((name) => {
-      const value = response.headers.get(name)
-      return value === null ? [] : [[name, value] as const]
-    })
-    const body = await response.clone().text()
-    const answer: Answer = { status: response.status, headers: Object.fromEntries(headers), body }
-    await db.query('update idempotency_keys set answer = $2 where scope = $1', [
+    const answer = JSON.stringify(await answerOf(response))
+    await db.query(`update idempotency_keys set answer = $3 where ${mine}`, [
       scope,
-      JSON.stringify(answer),
+      leasedUntil,
+      answer,
     ])
   } catch (error) {
     log.warn({ error }, 'the answer of a keyed request could not be kept')
   }
 }
 
+async function answerOf(response: Response): Promise<Answer> {
+  const headers = KEPT_HEADERS.flatMap((name) => {
+    const value = response.headers.get(name)
+    return value === null ? [] : [[name, value] as const]
+  })
+  const body = await response.clone().text()
+  return { status: response.status, headers: Object.fromEntries(headers), body }
+}
+
 function replay({ status, headers, body }: Answer): Response {
-  return new Response(body, { status, headers: { ...headers, 'idempotent-replayed': 'true' } })
+  // A 204 must not have a body, not even an empty one (RFC 9110, 15.3.5).
+  return new Response(body === '' ? null : body, {
+    status,
+    headers: { ...headers, 'idempotent-replayed': 'true' },
+  })
 }
 
 /** Deletes keys older than 48 hours, now and every hour, until the returned function is called. */
 export function startKeyRetention(world: KeyWorld): () => void {
+  let stopped = false
   let cancel = () => {}
-  const sweep = () => {
+  async function sweep(): Promise<void> {
     const before = new Date(world.clock.now() - RETENTION_MS)
-    world.db
-      .query('delete from idempotency_keys where created_at < $1', [before])
-      .catch((error: unknown) => world.log.warn({ error }, 'old keys could not be deleted'))
-    cancel = world.timers.after(SWEEP_MS, sweep)
+    for (let deleted = SWEEP_SIZE; deleted === SWEEP_SIZE && !stopped;) {
+      deleted = await deleteOlder(world, before)
+    }
   }
-  sweep()
-  return () => cancel()
+  function sweepAndArm(): void {
+    sweep().catch((error: unknown) => world.log.warn({ error }, 'old keys could not be deleted'))
+    cancel = world.timers.after(SWEEP_MS, sweepAndArm)
+  }
+  sweepAndArm()
+  return () => {
+    stopped = true
+    cancel()
+  }
+}
+
+async function deleteOlder({ db }: KeyWorld, before: Date): Promise<number> {
+  const deleted = await db.query(
+    `delete from idempotency_keys where scope in (
+       select scope from idempotency_keys where created_at < $1 order by created_at limit $2
+       for update skip locked
+     ) returning scope`,
+    [before, SWEEP_SIZE],
+  )
+  return deleted.length
 }

@@ -17,9 +17,22 @@ export function createLog(service: string, level: string): Log {
     base: { service },
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: ['password', 'token', 'access_token', 'refresh_token', 'authorization'],
-    // `error` fields print type, message and stack.
-    serializers: { error: pino.stdSerializers.err },
+    serializers: { error: (error: unknown) => describeError(error) },
   })
+}
+
+// Named fields only: an error of PostgreSQL carries whole rows in `detail` and `where`.
+function describeError(error: unknown, depth = 0): unknown {
+  if (!(error instanceof Error)) return String(error)
+  const { name, message, stack, cause } = error
+  return {
+    type: name,
+    message,
+    ...('code' in error ? { code: error.code } : {}),
+    ...('constraint' in error ? { constraint: error.constraint } : {}),
+    stack,
+    ...(cause === undefined || depth >= 3 ? {} : { cause: describeError(cause, depth + 1) }),
+  }
 }
 
 /** A log that says nothing, for tests. */

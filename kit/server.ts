@@ -1,7 +1,8 @@
 /** Owns the socket: a `fetch` function behind node:http, with limits, and a stop that cuts nothing off. */
-import type { Server } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
+import { realTimers } from './world.ts'
 
 export type HttpServer = {
   /** The port it listens on: of interest when 0 was asked for. */
@@ -16,6 +17,7 @@ export async function listen(
   { host, port }: { host: string; port: number },
 ): Promise<HttpServer> {
   const server = createAdaptorServer({ fetch, overrideGlobalObjects: false }) as Server
+  const open = trackResponses(server)
   // Must outlast what clients keep idle connections for, or they reuse one that we are closing.
   server.keepAliveTimeout = 75_000
   server.headersTimeout = 15_000
@@ -25,7 +27,7 @@ export async function listen(
     server.listen(port, host, resolve)
   })
   const address = server.address() as AddressInfo
-  return { port: address.port, close: (graceMs) => close(server, graceMs) }
+  return { port: address.port, close: (graceMs) => close(server, open, graceMs) }
 }
 
 function explain(error: Error, port: number): Error {
@@ -33,12 +35,25 @@ function explain(error: Error, port: number): Error {
   return taken ? new Error(`Port ${port} is taken by another program.`, { cause: error }) : error
 }
 
-async function close(server: Server, graceMs: number): Promise<void> {
+/** Keeps the responses that are not over yet, so that a stop can tell their clients. */
+function trackResponses(server: Server): Set<ServerResponse> {
+  const open = new Set<ServerResponse>()
+  server.prependListener('request', (_request, response: ServerResponse) => {
+    open.add(response)
+    if (!server.listening) response.shouldKeepAlive = false
+    response.once('close', () => open.delete(response))
+  })
+  return open
+}
+
+async function close(server: Server, open: Set<ServerResponse>, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve())
   })
+  // Answered with `Connection: close`, so that no client sends its next request to a closed socket.
+  for (const response of open) response.shouldKeepAlive = false
   server.closeIdleConnections()
-  const force = setTimeout(() => server.closeAllConnections(), graceMs)
+  const cancelForce = realTimers.after(graceMs, () => server.closeAllConnections())
   await closed
-  clearTimeout(force)
+  cancelForce()
 }

@@ -1,5 +1,5 @@
 /** Owns metrics: one registry per service, in Prometheus' text format. */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, register, Registry } from 'prom-client'
 
 export type Metrics = {
   registry: Registry
@@ -21,6 +21,11 @@ export function createMetrics(service: string): Metrics {
       registers: [registry],
     }),
   }
+}
+
+/** The service's metrics and, after them, those of the process it runs in. */
+export async function metricsText({ registry }: Metrics): Promise<string> {
+  return `${await registry.metrics()}\n${await register.metrics()}`
 }
 
 /** A counter of something that happened, by `outcome`. */
