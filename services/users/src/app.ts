@@ -1,0 +1,54 @@
+/** Owns the whole service: wires accounts, sessions and keys into one `fetch`. */
+import { createSequencer } from '@quartet/kit/events'
+import { createHttp } from '@quartet/kit/http'
+import { startKeyRetention } from '@quartet/kit/idempotency'
+import type { App, Service, World } from '@quartet/kit/world'
+import { createAccess } from './access.ts'
+import { bootstrapAdmin } from './bootstrap.ts'
+import { readConfig, type Config } from './config.ts'
+import { createCredentials } from './passwords/credentials.ts'
+import { createKeyRing } from './keys/key-ring.ts'
+import { startRetention } from './sessions/retention.ts'
+import { addUserRoutes } from './routes.ts'
+import { addSessionRoutes } from './sessions/routes.ts'
+import { createTokens } from './sessions/tokens.ts'
+
+/** Users, for whoever runs it. */
+export const usersService: Service<Config> = {
+  name: 'users',
+  readConfig,
+  migrations: new URL('../migrations/', import.meta.url),
+  createApp,
+}
+
+function createApp(world: World<Config>): App {
+  let accepting = true
+  const http = createHttp(world, {
+    name: 'users',
+    title: 'Quartet users',
+    description: 'Accounts, sessions and the keys that sign access tokens.',
+    accepting: () => accepting,
+  })
+  const ring = createKeyRing(world)
+  const access = createAccess(world, ring.keySets)
+  const credentials = createCredentials(world)
+  const sequencer = createSequencer(world)
+  const tokens = createTokens(world, ring)
+  addUserRoutes(http, { world, access, credentials, sequencer })
+  addSessionRoutes(http, { world, access, credentials, ring, tokens })
+  const stops: (() => void)[] = []
+  return {
+    fetch: async (request) => http.fetch(request),
+    async start() {
+      await ring.start()
+      await bootstrapAdmin(world, credentials)
+      sequencer.start()
+      stops.push(startKeyRetention(world), startRetention(world), ring.stop)
+    },
+    async stop() {
+      accepting = false
+      for (const stop of stops) stop()
+      await sequencer.stop()
+    },
+  }
+}
