@@ -124,6 +124,7 @@ function addEditing(http: Http, { world, authenticator, sequencer }: Dependencie
   http.openapi(routes.update, async (c) => {
     await authenticator.admin(c.req.raw)
     const { id } = c.req.valid('param')
+    if (!isId(id)) throw notFound('Product')
     const outcome = await changeProduct(world, id, c.req.valid('json'), matches(c.req.raw))
     sequencer.ring()
     const listing = changedOrThrow(c.req.raw, outcome)
@@ -134,6 +135,7 @@ function addEditing(http: Http, { world, authenticator, sequencer }: Dependencie
   http.openapi(routes.archive, async (c) => {
     await authenticator.admin(c.req.raw)
     const { id } = c.req.valid('param')
+    if (!isId(id)) throw notFound('Product')
     const outcome = await archiveProduct(world, id, matches(c.req.raw))
     sequencer.ring()
     changedOrThrow(c.req.raw, outcome)

@@ -160,7 +160,7 @@ export async function searchProducts(tx: Tx, search: Search): Promise<Listing[]>
   const rank = search.query === undefined ? '0' : RANK
   const rows = await tx.query<ProductRow>(
     `select ${COLUMNS}, ${rank} as rank from ${from} where ${conditions.join(' and ')}
- XX${direction}, id ${direction} limit $1`,
+     order by ${by} ${direction}, id ${direction} limit $1`,
     values,
   )
   return rows.map(toListing)
