@@ -116,7 +116,7 @@ test('a statement after the end of its transaction is refused', async () => {
   await assert.rejects(async () => add(late, 'b'), /after the end of its transaction/)
 })
 
-test('a deadlock is tried again until both have happened', async () => {
+test('rule 16: a deadlock is tried again until both have happened', async () => {
   const meet = meetingOfTwo()
   let attempts = 0
   const move = (first: string, second: string) =>
@@ -131,7 +131,7 @@ test('a deadlock is tried again until both have happened', async () => {
   assert.equal(attempts, 3)
 })
 
-test('a serialization failure is tried again', async () => {
+test('rule 16: a serialization failure is tried again', async () => {
   const meet = meetingOfTwo()
   let attempts = 0
   const count = () =>
@@ -147,7 +147,7 @@ test('a serialization failure is tried again', async () => {
   assert.equal(attempts, 3)
 })
 
-test('a row that stays locked ends the wait after 2 s and is told as an overload', async () => {
+test('rule 15: a row that stays locked ends the wait after 2 s and is told as an overload', async () => {
   const alone = connect(1)
   await admin.query('begin')
   try {

@@ -1,8 +1,9 @@
 /** Owns the life of a service's process: config, migrations, start, readiness, signals, stop. */
 import { collectDefaultMetrics } from 'prom-client'
+import { ConfigError } from './config.ts'
 import { migrate } from './migrate.ts'
 import { listen } from './server.ts'
-import { createRealWorld, type App, type Service, type WorldConfig } from './world.ts'
+import { createRealWorld, realTimers, type App, type Service, type WorldConfig } from './world.ts'
 
 type RunConfig = WorldConfig & { HOST: string; PORT: number }
 
@@ -14,7 +15,7 @@ export async function runService<Config extends RunConfig>(
   service: Service<Config>,
 ): Promise<void> {
   collectDefaultMetrics()
-  const config = service.readConfig()
+  const config = readConfigOrExit(service)
   const world = createRealWorld(service.name, config)
   await migrateWhenReachable(service, config, (error) =>
     world.log.warn({ error }, 'the database does not answer yet; trying again'),
@@ -27,6 +28,17 @@ export async function runService<Config extends RunConfig>(
     onListening: (port) => world.log.info({ port }, 'listening'),
     onCrash: (error) => world.log.error({ error }, 'ended by an unexpected error'),
   })
+}
+
+// Wrong settings are for a person to mend: one sentence each, no stack.
+function readConfigOrExit<Config>(service: Service<Config>): Config {
+  try {
+    return service.readConfig()
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exit(1)
+  }
 }
 
 type Running = {
@@ -77,9 +89,10 @@ async function migrateWhenReachable<Config extends RunConfig>(
       return
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-      if (!/^(ECONN|ENOTFOUND|EAI_AGAIN|57P03)/.test(code)) throw error
+      if (!/^(ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOST|ENETUNREACH|57P0|53300)/.test(code))
+        throw error
       onWait(error)
-      await new Promise((resolve) => setTimeout(resolve, DATABASE_RETRY_MS))
+      await realTimers.sleep(DATABASE_RETRY_MS)
     }
   }
 }

@@ -34,6 +34,7 @@ export async function createTestDatabase(service: {
     ])
     if (rowCount === 0) {
       await client.query(`drop database if exists "${template}_making"`)
+      await client.query(`drop database if exists "${template}_making"`)
       await client.query(`create database "${template}_making"`)
       await migrate(databaseUrl(server, `${template}_making`), service.migrations)
       await client.query(`alter database "${template}_making" rename to "${template}"`)
@@ -120,6 +121,19 @@ export function createTestClock(startMs = Date.UTC(2030, 0, 1)): TestClock {
 
 // One turn of the event loop: everything that needs no I/O has settled.
 const settled = () => new Promise((resolve) => setImmediate(resolve))
+
+/** Moves the clock step by step until `promise` has settled: for what sleeps and does I/O in turns. */
+export async function advanceUntil<Result>(
+  clock: TestClock,
+  promise: Promise<Result>,
+  stepMs = 100,
+): Promise<Result> {
+  let over = false
+  const mark = () => (over = true)
+  promise.then(mark, mark)
+  while (!over) await clock.advance(stepMs)
+  return promise
+}
 
 /** Answers requests by origin, such as `http://users.test`; others fail as a refused connection does. */
 export function createTestNetwork(
