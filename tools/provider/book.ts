@@ -6,7 +6,7 @@ type Sums = {
   captured: number
   refunded: number
   refunds: number
-  counts: Map<ChargeStatus, number>
+  counts: Record<ChargeStatus, number>
 }
 
 /** Everything that is durable. Only `merge` changes it. */
@@ -112,13 +112,21 @@ function count(book: Book, charge: Charge | undefined, sign: 1 | -1): void {
   const sums = sumsOf(book, charge.made.request.currency)
   sums.captured += sign * charge.amountCaptured
   sums.refunded += sign * charge.amountRefunded
-  sums.counts.set(charge.status, (sums.counts.get(charge.status) ?? 0) + sign)
+  sums.counts[charge.status] += sign
 }
 
 function sumsOf(book: Book, currency: string): Sums {
   const known = book.sums.get(currency)
   if (known !== undefined) return known
-  const sums = { captured: 0, refunded: 0, refunds: 0, counts: new Map<ChargeStatus, number>() }
+  const counts = {
+    succeeded: 0,
+    requires_capture: 0,
+    requires_action: 0,
+    processing: 0,
+    declined: 0,
+    canceled: 0,
+  }
+  const sums: Sums = { captured: 0, refunded: 0, refunds: 0, counts }
   book.sums.set(currency, sums)
   return sums
 }
@@ -130,19 +138,7 @@ export function totalsOf({ sequence, tombstones, sums }: Book): Totals {
     refunded,
     net: captured - refunded,
     refunds,
-    counts: countsOf(counts),
+    counts: { ...counts },
   }))
   return { sequence, tombstones, data }
-}
-
-function countsOf(counts: Map<ChargeStatus, number>): Record<ChargeStatus, number> {
-  const of = (status: ChargeStatus) => counts.get(status) ?? 0
-  return {
-    succeeded: of('succeeded'),
-    requires_capture: of('requires_capture'),
-    requires_action: of('requires_action'),
-    processing: of('processing'),
-    declined: of('declined'),
-    canceled: of('canceled'),
-  }
 }
