@@ -30,8 +30,8 @@ export async function runService<Config extends RunConfig>(
   })
 }
 
-// Wrong settings are for a person to mend: one sentence each, no stack.
-function readConfigOrExit<Config>(service: Service<Config>): Config {
+/** The settings; wrong ones end the process with one sentence each and no stack: a person mends them. */
+export function readConfigOrExit<Config>(service: { readConfig: () => Config }): Config {
   try {
     return service.readConfig()
   } catch (error) {
