@@ -30,7 +30,7 @@ test('a process that dies is started again, and both are told', async () => {
   })
   assert.deepEqual(await next(), { type: 'process-back', name: 'dies' })
   assert.notEqual(kept.pid(), pid)
-  await kept.stop(1_000)
+  await kept.stop()
   assert.equal(kept.pid(), undefined)
 })
 
@@ -41,18 +41,18 @@ test('its last error line is the reason, of a JSON log and of an exception alike
   const jsonEvent = await json.next()
   assert.ok(jsonEvent.type === 'process-died')
   assert.equal(jsonEvent.reason, 'exit code 3: ended by an unexpected error: no stock table')
-  await json.kept.stop(0)
+  await json.kept.stop()
   const thrown = keep('thrown', "throw new TypeError('x is not a function')")
   const thrownEvent = await thrown.next()
   assert.ok(thrownEvent.type === 'process-died')
   assert.equal(thrownEvent.reason, 'exit code 1: TypeError: x is not a function')
-  await thrown.kept.stop(0)
+  await thrown.kept.stop()
 })
 
 test('one that never becomes ready is given up with where to look', async () => {
   const { kept } = keep('never', 'process.exit(1)')
   await assert.rejects(kept.ready, /never does not start \(exit code 1\)[^]*never\.log/)
-  await kept.stop(0)
+  await kept.stop()
 })
 
 test('stop ends one that is deaf to SIGTERM, and starts it no more', async () => {
@@ -60,7 +60,7 @@ test('stop ends one that is deaf to SIGTERM, and starts it no more', async () =>
   await kept.ready
   const pid = kept.pid()
   assert.ok(pid !== undefined)
-  await kept.stop(50)
+  await kept.stop()
   assert.equal(isAlive(pid), false)
   assert.equal(kept.pid(), undefined)
 })
@@ -70,7 +70,7 @@ test('the environment that is given is all that it has', async () => {
   const event = await next()
   assert.ok(event.type === 'process-died')
   assert.match(event.reason, /Error: (NODE_CHANNEL_\w+,)*PORT$/)
-  await kept.stop(0)
+  await kept.stop()
 })
 
 function keep(name: string, code: string) {
@@ -82,7 +82,9 @@ function keep(name: string, code: string) {
     heard.push(event)
     wake()
   }
+  const graceMs = 100
   const kept = keepProcess({
+    graceMs,
     name,
     script,
     env: { PORT: '1' },

@@ -14,6 +14,8 @@ export type ProcessOptions = {
   script: string
   env: Environment
   logFile: string
+  /** From SIGTERM to SIGKILL. */
+  graceMs: number
   tell: (event: ProcessEvent) => void
 }
 
@@ -25,8 +27,8 @@ export type KeptProcess = {
   /** Resolves when it is ready for the first time; rejects when it keeps dying before that. */
   ready: Promise<void>
   kill: (signal: NodeJS.Signals) => void
-  /** SIGTERM, then SIGKILL after `graceMs`; resolves when it has ended. */
-  stop: (graceMs: number) => Promise<void>
+  /** SIGTERM, then SIGKILL when it takes too long; resolves when it has ended. */
+  stop: () => Promise<void>
 }
 
 const FIRST_RETRY_MS = 200
@@ -86,10 +88,10 @@ export function keepProcess(options: ProcessOptions): KeptProcess {
     startedAtMs: () => startedAtMs,
     ready: firstReady.promise,
     kill: (signal) => child?.kill(signal),
-    async stop(graceMs) {
+    async stop() {
       stopping = true
       clearTimeout(retry)
-      if (child !== undefined) await stopChild(child, graceMs)
+      if (child !== undefined) await stopChild(child, options.graceMs)
     },
   }
 }

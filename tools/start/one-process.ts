@@ -1,17 +1,25 @@
-/** Owns `--one-process`: the four services as one process, calling each other's `fetch` directly. */
+/** Owns `--one-process`: services and gateway as one process, calling each other's `fetch` directly. */
+import { gatewayService } from '@quartet/gateway/app'
+import { createLog } from '@quartet/kit/log'
 import { migrate } from '@quartet/kit/migrate'
 import { listen, type HttpServer } from '@quartet/kit/server'
-import { createRealWorld } from '@quartet/kit/world'
-import type { App, Fetch, Service, World, WorldConfig } from '@quartet/kit/world'
+import { createRealWorld, realClock, realTimers } from '@quartet/kit/world'
+import type { App, Fetch, Service, WorldConfig } from '@quartet/kit/world'
 import { ENVIRONMENTS } from './environment.ts'
 import { SERVICES, type ServiceName } from './plan.ts'
 
 type Config = WorldConfig & { HOST: string; PORT: number }
-type Opened = { name: ServiceName; app: App; world: World<Config>; server?: HttpServer }
+type Part = {
+  name: ServiceName | 'gateway'
+  app: App
+  config: Pick<Config, 'HOST' | 'PORT'>
+  /** After the app has stopped and its socket is closed. */
+  close: () => Promise<void>
+}
 
-const STOP_GRACE_MS = 1_000
-// What drives orders stops before those it calls on the way.
-const STOP_ORDER: ServiceName[] = ['orders', 'users', 'products', 'payments']
+const STOP_GRACE_MS = 700
+// New work is cut off first, then what drives orders, then those it calls on the way.
+const STOP_ORDER: Part['name'][] = ['gateway', 'orders', 'users', 'products', 'payments']
 
 async function main(): Promise<void> {
   const environments = JSON.parse(process.env[ENVIRONMENTS] ?? '{}') as Record<
@@ -19,43 +27,43 @@ async function main(): Promise<void> {
     NodeJS.ProcessEnv
   >
   const apps = new Map<string, App>()
-  const opened = await Promise.all(
-    SERVICES.map((name) => open(name, environments[name] ?? {}, directFetch(apps))),
-  )
-  for (const { app, world } of opened) apps.set(originOf(world.config), app)
-  for (const service of opened) {
-    await service.app.start()
-    const { HOST: host, PORT: port } = service.world.config
-    service.server = await listen(service.app.fetch, { host, port })
+  const peers = directFetch(apps)
+  const opening = SERVICES.map((name) => openService(name, environments[name] ?? {}, peers))
+  const parts = [...(await Promise.all(opening)), openGateway(environments['gateway'] ?? {}, peers)]
+  for (const { app, config } of parts) apps.set(`http://127.0.0.1:${config.PORT}`, app)
+  const servers = new Map<string, HttpServer>()
+  for (const { name, app, config } of parts) {
+    await app.start()
+    servers.set(name, await listen(app.fetch, { host: config.HOST, port: config.PORT }))
   }
   let stopping = false
   const stop = () => {
     if (stopping) return
     stopping = true
-    void stopAll(opened).then(() => process.exit(0))
+    void stopAll(parts, servers).then(() => process.exit(0))
   }
   for (const event of ['SIGTERM', 'SIGINT', 'disconnect']) process.on(event, stop)
   process.send?.({ type: 'ready' })
 }
 
-async function open(name: ServiceName, env: NodeJS.ProcessEnv, peers: Fetch): Promise<Opened> {
-  const service = await load(name)
-  const config = service.readConfig(env)
-  await migrate(config.DATABASE_URL, service.migrations)
-  const world = createRealWorld(name, config, peers)
-  return { name, world, app: service.createApp(world) }
-}
-
-async function load(name: ServiceName): Promise<Service<Config>> {
+async function openService(name: ServiceName, env: NodeJS.ProcessEnv, peers: Fetch): Promise<Part> {
   const module = (await import(`@quartet/${name}/app`)) as Record<string, Service<Config>>
   const service = module[`${name}Service`]
   if (service === undefined) throw new Error(`@quartet/${name}/app exports no ${name}Service`)
-  return service
+  const config = service.readConfig(env)
+  await migrate(config.DATABASE_URL, service.migrations)
+  const world = createRealWorld(name, config, peers)
+  return { name, config, app: service.createApp(world), close: () => world.db.close() }
 }
 
-const originOf = ({ PORT }: Config) => `http://127.0.0.1:${PORT}`
+function openGateway(env: NodeJS.ProcessEnv, fetch: Fetch): Part {
+  const config = gatewayService.readConfig(env)
+  const log = createLog('gateway', config.LOG_LEVEL)
+  const app = gatewayService.createApp({ config, log, clock: realClock, timers: realTimers, fetch })
+  return { name: 'gateway', config, app, close: () => Promise.resolve() }
+}
 
-// Another service in this process is a function call away; everybody else is reached over HTTP.
+// What runs in this process is a function call away; everybody else is reached over HTTP.
 function directFetch(apps: ReadonlyMap<string, App>): Fetch {
   return (url, init) => {
     const app = apps.get(new URL(url).origin)
@@ -66,19 +74,18 @@ function directFetch(apps: ReadonlyMap<string, App>): Fetch {
 
 function rejectOnAbort(signal: AbortSignal | null | undefined): Promise<never> {
   return new Promise((_resolve, reject) => {
-    signal?.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')), {
-      once: true,
-    })
+    const abort = () => reject(new DOMException('aborted', 'AbortError'))
+    signal?.addEventListener('abort', abort, { once: true })
   })
 }
 
-async function stopAll(opened: Opened[]): Promise<void> {
+async function stopAll(parts: Part[], servers: ReadonlyMap<string, HttpServer>): Promise<void> {
   for (const name of STOP_ORDER) {
-    const service = opened.find((other) => other.name === name)
-    await service?.app.stop()
-    await service?.server?.close(STOP_GRACE_MS)
+    const part = parts.find((other) => other.name === name)
+    await part?.app.stop()
+    await servers.get(name)?.close(STOP_GRACE_MS)
+    await part?.close()
   }
-  await Promise.all(opened.map(({ world }) => world.db.close()))
 }
 
-if (import.meta.main) await main()
+await main()

@@ -11,7 +11,7 @@ import { buildEnvironments, ENVIRONMENTS, type Environment } from './environment
 import { waitUntilReady } from './health.ts'
 import { keepProcess, type KeptProcess, type ProcessEvent } from './kept-process.ts'
 import type { StartOptions } from './options.ts'
-import { planShop, PROCESSES, SERVICES, type Plan, type ProcessName } from './plan.ts'
+import { planShop, PROCESSES, type Plan, type ProcessName } from './plan.ts'
 import { removeRunFile, writeRunFile } from './run-file.ts'
 
 export type ShopEvent = { type: 'progress'; text: string } | ProcessEvent | PostgresEvent
@@ -49,12 +49,23 @@ const ONE_PROCESS = join(import.meta.dirname, 'one-process.ts')
 const READY_TIMEOUT_MS = 30_000
 
 // New work is cut off first, then what drives orders, then those it calls on the way.
-const STOP_ORDER: { names: ProcessName[]; graceMs: number }[] = [
-  { names: ['gateway'], graceMs: 1_000 },
-  { names: ['orders'], graceMs: 1_500 },
-  { names: ['users', 'products', 'payments'], graceMs: 1_000 },
-  { names: ['provider'], graceMs: 500 },
+const STOP_ORDER: ProcessName[][] = [
+  ['gateway'],
+  ['orders'],
+  ['users', 'products', 'payments'],
+  ['provider'],
 ]
+
+// What is under way may end, and all of it within 5 s: an order that is cut off goes on at the next start.
+const GRACE_MS = {
+  gateway: 1_000,
+  orders: 1_500,
+  users: 1_000,
+  products: 1_000,
+  payments: 1_000,
+  provider: 500,
+  services: 3_500, // --one-process
+}
 
 /** Starts a shop and waits until all of it is ready. Whatever fails, nothing stays behind. */
 export async function startShop(options: ShopOptions): Promise<Shop> {
@@ -103,7 +114,7 @@ async function open(shop: Opening): Promise<void> {
 function start(shop: Opening, name: ProcessName): KeptProcess {
   const { processes, environments } = shop
   if (name === 'provider') mkdirSync(join(shop.dataDir, name), { recursive: true, mode: 0o700 })
-  const shared = shop.options.oneProcess && SERVICES.some((service) => service === name)
+  const shared = shop.options.oneProcess && name !== 'provider'
   const kept = shared
     ? (processes.get('users') ?? keep(shop, 'services', ONE_PROCESS, allIn(environments)))
     : keep(shop, name, scriptOf(name), environments[name])
@@ -111,12 +122,18 @@ function start(shop: Opening, name: ProcessName): KeptProcess {
   return kept
 }
 
-function keep(shop: Opening, name: string, script: string, env: Environment): KeptProcess {
+function keep(
+  shop: Opening,
+  name: keyof typeof GRACE_MS,
+  script: string,
+  env: Environment,
+): KeptProcess {
   const tell = (event: ProcessEvent) => {
     noteDown(shop)
     report(shop, event)
   }
-  return keepProcess({ name, script, env, logFile: inData.log(shop.dataDir, name), tell })
+  const logFile = inData.log(shop.dataDir, name)
+  return keepProcess({ name, script, env, logFile, graceMs: GRACE_MS[name], tell })
 }
 
 // One process has one environment: what differs between the services rides in one variable.
@@ -165,8 +182,8 @@ async function stopAll(
   { dataDir, postgres }: ClaimedData,
   processes: ReadonlyMap<ProcessName, KeptProcess>,
 ): Promise<void> {
-  for (const { names, graceMs } of STOP_ORDER) {
-    await Promise.all(names.map(async (name) => processes.get(name)?.stop(graceMs)))
+  for (const names of STOP_ORDER) {
+    await Promise.all(names.map(async (name) => processes.get(name)?.stop()))
   }
   removeRunFile(dataDir)
   await postgres.leave()
