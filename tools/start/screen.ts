@@ -76,11 +76,11 @@ function tryLines({ urls, credentials }: Shop): string[] {
   const order = { line_items: [{ product_id: 'prd_walnut-desk', quantity: 1 }] }
   const { email, password } = credentials.customer
   return [
-    `curl -s '${api}/products?limit=3'`,
+    `curl -s '${api}/products?limit=3'; echo`,
     `TOKEN=$(curl -s ${api}/sessions ${json} -d ${quote({ email, password })} | ` +
       `sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')`,
     `curl -s ${api}/orders -H "authorization: Bearer $TOKEN" -H 'idempotency-key: my-first-order' ` +
-      `${json} -d ${quote({ ...order, payment_method: 'pm_card_visa' })}`,
+      `${json} -d ${quote({ ...order, payment_method: 'pm_card_visa' })}; echo`,
   ]
 }
 
