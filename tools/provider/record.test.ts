@@ -190,7 +190,8 @@ describe('durability', () => {
         write: (async (bytes: Buffer, at: number, length: number, position: number) => {
           if (!full) return write(bytes, at, length, position)
           if (fail === 'datasync') return write(bytes, at, length, position)
-          await write(bytes, at, Math.floor(length / 2), position)
+          // Whole lines that nobody was told of are worse than half of one.
+          await write(bytes, at, fail === 'truncate' ? length : Math.floor(length / 2), position)
           throw diskFull()
         }) as RecordFile['write'],
         datasync: async () =>
@@ -202,11 +203,14 @@ describe('durability', () => {
       const provider = await openProvider({ dataFile, openFile })
       await provider.charge(aCharge('before'))
       full = true
+      const kept = readFileSync(dataFile)
       for (const key of ['lost-1', 'lost-2']) {
-        const response = await provider.post('/v1/charges', { charges: [aCharge(key)] })
+        const charges = [aCharge(key), aCharge(`${key}-beside`), aCharge(`${key}-too`)]
+        const response = await provider.post('/v1/charges', { charges })
         assert.equal(response.status, 503)
         assert.equal(response.headers.get('retry-after'), '1')
         assert.equal((await provider.lookup(key))[0]?.status, 'not_found')
+        if (fail !== 'truncate') assert.deepEqual(readFileSync(dataFile), kept)
       }
       full = false
       const [again] = await provider.charge(aCharge('lost-1'))
