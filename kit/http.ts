@@ -1,10 +1,10 @@
 /** Owns what every service's HTTP has in common: limits, validation, problems, health, metrics, documents. */
 import { OpenAPIHono } from '@hono/zod-openapi'
-import { bodyLimit } from 'hono/body-limit'
 import { HTTPException } from 'hono/http-exception'
 import { routePath } from 'hono/route'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { z } from 'zod'
+import { limitedBody } from './body-limit.ts'
 import { addDocs } from './docs.ts'
 import { ConnectionLost, isDataError, isOverload, sqlState } from './postgres.ts'
 import { Problem, problemResponse, type FieldError } from './problem.ts'
@@ -92,17 +92,6 @@ function measured(
     const labels = { method: c.req.method, route: routePath(c, -1), status: c.res.status }
     requests.observe(labels, (clock.now() - startedMs) / 1_000)
   }
-}
-
-function limitedBody(maxSize: number): MiddlewareHandler<HttpEnv> {
-  return bodyLimit({
-    maxSize,
-    onError: () => {
-      throw new Problem('too_large', 'Request body too large', {
-        detail: `At most ${maxSize} bytes are read.`,
-      })
-    },
-  })
 }
 
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json(?:\s*;|$)/i
