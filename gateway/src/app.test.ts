@@ -1,5 +1,6 @@
 /** Owns the proof of the gateway: what it routes, what it keeps out, and what a dead service costs. */
 import assert from 'node:assert/strict'
+import { get } from 'node:http'
 import { test } from 'node:test'
 import { silentLog } from '@quartet/kit/log'
 import { listen } from '@quartet/kit/server'
@@ -268,6 +269,33 @@ test('over real sockets: bodies of every size go through, HEAD and empty answers
     assert.equal(head.headers.get('x-seen'), 'head')
     const gone = await globalThis.fetch(`${base}/api/users/u`, { method: 'DELETE' })
     assert.equal(gone.status, 204)
+  } finally {
+    await close()
+  }
+})
+
+test('over real sockets: no path climbs out of its service, and no redirect is followed', async () => {
+  const reached: string[] = []
+  const { base, close } = await openReal((request) => {
+    reached.push(new URL(request.url).pathname)
+    return new Response(null, { status: 302, headers: { location: '/metrics' } })
+  })
+  // Unlike fetch, node:http sends a path as it is.
+  const statusOf = (path: string) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const { hostname, port } = new URL(base)
+      const outgoing = get({ hostname, port, path }, (answer) => {
+        answer.resume()
+        resolve(answer.statusCode)
+      })
+      outgoing.on('error', reject)
+    })
+  try {
+    for (const path of ['/api/users/../metrics', '/api/users/%2e%2e/metrics']) {
+      assert.equal(await statusOf(path), 404, path)
+    }
+    assert.equal(await statusOf('/api/users/usr_1'), 302)
+    assert.deepEqual(reached, ['/users/usr_1'])
   } finally {
     await close()
   }
