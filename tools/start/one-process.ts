@@ -5,12 +5,17 @@ import { migrate } from '@quartet/kit/migrate'
 import { listen, type HttpServer } from '@quartet/kit/server'
 import { createRealWorld, realClock, realTimers } from '@quartet/kit/world'
 import type { App, Fetch, Service, WorldConfig } from '@quartet/kit/world'
+import { ordersService } from '@quartet/orders/app'
+import { paymentsService } from '@quartet/payments/app'
+import { productsService } from '@quartet/products/app'
+import { usersService } from '@quartet/users/app'
 import { ENVIRONMENTS } from './environment.ts'
-import { SERVICES, type ServiceName } from './plan.ts'
+import type { ServiceName } from './plan.ts'
 
 type Config = WorldConfig & { HOST: string; PORT: number }
+type PartName = ServiceName | 'gateway'
 type Part = {
-  name: ServiceName | 'gateway'
+  name: string
   app: App
   config: Pick<Config, 'HOST' | 'PORT'>
   /** After the app has stopped and its socket is closed. */
@@ -19,17 +24,22 @@ type Part = {
 
 const STOP_GRACE_MS = 700
 // New work is cut off first, then what drives orders, then those it calls on the way.
-const STOP_ORDER: Part['name'][] = ['gateway', 'orders', 'users', 'products', 'payments']
+const STOP_ORDER: PartName[] = ['gateway', 'orders', 'users', 'products', 'payments']
 
 async function main(): Promise<void> {
-  const environments = JSON.parse(process.env[ENVIRONMENTS] ?? '{}') as Record<
-    string,
+  const environments = JSON.parse(process.env[ENVIRONMENTS] ?? '') as Record<
+    PartName,
     NodeJS.ProcessEnv
   >
   const apps = new Map<string, App>()
   const peers = directFetch(apps)
-  const opening = SERVICES.map((name) => openService(name, environments[name] ?? {}, peers))
-  const parts = [...(await Promise.all(opening)), openGateway(environments['gateway'] ?? {}, peers)]
+  const parts = await Promise.all([
+    openService(usersService, environments.users, peers),
+    openService(productsService, environments.products, peers),
+    openService(ordersService, environments.orders, peers),
+    openService(paymentsService, environments.payments, peers),
+  ])
+  parts.push(openGateway(environments.gateway, peers))
   for (const { app, config } of parts) apps.set(`http://127.0.0.1:${config.PORT}`, app)
   const servers = new Map<string, HttpServer>()
   for (const { name, app, config } of parts) {
@@ -46,14 +56,20 @@ async function main(): Promise<void> {
   process.send?.({ type: 'ready' })
 }
 
-async function openService(name: ServiceName, env: NodeJS.ProcessEnv, peers: Fetch): Promise<Part> {
-  const module = (await import(`@quartet/${name}/app`)) as Record<string, Service<Config>>
-  const service = module[`${name}Service`]
-  if (service === undefined) throw new Error(`@quartet/${name}/app exports no ${name}Service`)
+async function openService<C extends Config>(
+  service: Service<C>,
+  env: NodeJS.ProcessEnv,
+  peers: Fetch,
+): Promise<Part> {
   const config = service.readConfig(env)
   await migrate(config.DATABASE_URL, service.migrations)
-  const world = createRealWorld(name, config, peers)
-  return { name, config, app: service.createApp(world), close: () => world.db.close() }
+  const world = createRealWorld(service.name, config, peers)
+  return {
+    name: service.name,
+    config,
+    app: service.createApp(world),
+    close: () => world.db.close(),
+  }
 }
 
 function openGateway(env: NodeJS.ProcessEnv, fetch: Fetch): Part {
