@@ -90,12 +90,12 @@ function requestWith(authorization?: string): Request {
   return new Request('http://test/', { headers })
 }
 
-async function refused(attempt: Promise<unknown>, status: number, what?: string): Promise<void> {
+async function refused(attempt: Promise<unknown>, status: number, what = 'it'): Promise<void> {
   const error = await attempt.then(
-    () => assert.fail(`${what ?? 'it'} should be refused`),
+    () => assert.fail(`${what} should be refused`),
     (reason: unknown) => reason,
   )
-  assert.ok(error instanceof Problem, `${what ?? ''} ${String(error)}`)
+  assert.ok(error instanceof Problem, `${what}: ${String(error)}`)
   assert.equal(error.status, status, what)
 }
 

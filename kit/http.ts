@@ -96,12 +96,15 @@ function measured(
 
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json(?:\s*;|$)/i
 
+const notJson = () =>
+  new Problem('unsupported_media_type', 'Unsupported content type', {
+    detail: 'Send Content-Type: application/json.',
+  })
+
 const onlyJson: MiddlewareHandler<HttpEnv> = async (c, next) => {
   const type = c.req.header('content-type')
   if (type !== undefined && c.req.method !== 'GET' && !JSON_TYPE.test(type)) {
-    throw new Problem('unsupported_media_type', 'Unsupported content type', {
-      detail: 'Send Content-Type: application/json.',
-    })
+    throw notJson()
   }
   return next()
 }
@@ -112,6 +115,7 @@ function toProblem(
   c: Context<HttpEnv>,
 ): Problem {
   if (error instanceof Problem) return error
+  if (error instanceof HTTPException && error.status === 415) return notJson()
   if (error instanceof HTTPException && error.status < 500) {
     return new Problem('invalid', 'Malformed request', { detail: error.message })
   }
