@@ -26,15 +26,15 @@ const NOT_FORWARDED = [...HOP_BY_HOP, 'host', 'expect', 'forwarded', 'x-real-ip'
 
 /** The answer of a service; a 503 problem that names it when it gives none. */
 export async function forward(
-  { fetch, timers, log }: ForwardWorld,
+  world: ForwardWorld,
   { service, url }: Target,
   request: Request,
   clientAddress: string | undefined,
 ): Promise<Response> {
   const tooLate = new AbortController()
-  const cancel = timers.after(ANSWER_TIMEOUT_MS, () => tooLate.abort())
+  const cancel = world.timers.after(ANSWER_TIMEOUT_MS, () => tooLate.abort())
   try {
-    const response = await fetch(url, {
+    const response = await world.fetch(url, {
       method: request.method,
       headers: requestHeaders(request, clientAddress),
       signal: AbortSignal.any([request.signal, tooLate.signal]),
@@ -45,7 +45,10 @@ export async function forward(
     return new Response(body, { status, statusText, headers: responseHeaders(response) })
   } catch (error) {
     if (request.signal.aborted) throw clientGone()
-    log.warn({ error, peer: service, timedOut: tooLate.signal.aborted }, 'a service did not answer')
+    world.log.warn(
+      { error, peer: service, timedOut: tooLate.signal.aborted },
+      'a service did not answer',
+    )
     throw tooLate.signal.aborted ? timedOut(service) : unavailable(service)
   } finally {
     cancel()

@@ -32,7 +32,7 @@ export type Answer = { status: number; headers: Headers; text: string; body: unk
 export type Asker = (line: string, ask?: Ask) => Promise<Answer>
 
 /** `ask('POST /users', { body })`: one request and its answer, read. */
-export function createAsker(fetch: (request: Request) => Promise<Response>): Asker {
+function createAsker(fetch: (request: Request) => Promise<Response>): Asker {
   return async (line, { body, token, headers = {} } = {}) => {
     const [method = '', path = ''] = line.split(' ')
     const response = await fetch(

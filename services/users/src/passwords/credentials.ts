@@ -10,7 +10,7 @@ type CredentialsWorld = Pick<
   'config' | 'db' | 'clock' | 'crypto'
 >
 
-export type Proof =
+type Proof =
   | { kind: 'accepted'; user: User }
   | { kind: 'refused' }
   | { kind: 'locked'; retryAfterS: number }

@@ -8,7 +8,7 @@ import type { KeyRing } from '../keys/key-ring.ts'
 type TokenConfig = { ACCESS_TOKEN_TTL_S: number; REFRESH_TOKEN_TTL_S: number }
 type TokenWorld = Pick<World<TokenConfig>, 'config' | 'clock' | 'crypto' | 'random'>
 
-export type FreshToken = { token: string; tokenHash: string; expiresAt: Date }
+type FreshToken = { token: string; tokenHash: string; expiresAt: Date }
 
 export type Tokens = {
   /** A refresh token of 256 random bits; only its hash is ever stored. */
