@@ -1,13 +1,15 @@
-/** Owns how commands are taken: items checked one by one, gathered into batches, answered within a budget. */
-import { createBatcher, type Batcher } from '@quartet/kit/batch'
+/** Owns how commands are taken: reserve and release, each gathering into batches of its own. */
+import { createBatcher } from '@quartet/kit/batch'
+import { answerItems, fieldOf, type Undecided } from '@quartet/kit/commands'
 import type { Sequencer } from '@quartet/kit/events'
 import type { World } from '@quartet/kit/world'
-import type { z } from 'zod'
 import type { Config } from '../config.ts'
 import {
   releaseItemSchema,
   reserveItemSchema,
+  type ReleaseItem,
   type ReleaseOutcome,
+  type ReserveItem,
   type ReserveOutcome,
 } from '../contract.ts'
 import { release, reserve } from './reservations.ts'
@@ -34,67 +36,18 @@ export function createDesk(world: World<Config>, sequencer: Sequencer): Desk {
         return outcomes
       },
     })
-  const reserving = lane('reserve', (items: z.output<typeof reserveItemSchema>[]) =>
-    reserve(world, items),
-  )
-  const releasing = lane('release', (items: z.output<typeof releaseItemSchema>[]) =>
-    release(world, items),
-  )
+  const reserving = lane('reserve', (items: ReserveItem[]) => reserve(world, items))
+  const releasing = lane('release', (items: ReleaseItem[]) => release(world, items))
+  const how = { budgetMs: world.config.COMMAND_BUDGET_MS, undecided }
   return {
     reserve: (items) =>
-      answerAll<ReserveOutcome, typeof reserveItemSchema>(
-        world,
-        items,
-        reserveItemSchema,
-        reserving,
-      ),
+      answerItems(world, items, { ...how, schema: reserveItemSchema, batcher: reserving }),
     release: (items) =>
-      answerAll<ReleaseOutcome, typeof releaseItemSchema>(
-        world,
-        items,
-        releaseItemSchema,
-        releasing,
-      ),
+      answerItems(world, items, { ...how, schema: releaseItemSchema, batcher: releasing }),
   }
 }
 
-type Undecided = { order_id: string; outcome: 'processing' | 'invalid' }
-
-async function answerAll<Outcome, Schema extends z.ZodType<{ order_id: string }>>(
-  world: World<Config>,
-  items: unknown[],
-  schema: Schema,
-  batcher: Batcher<z.output<Schema>, Outcome>,
-): Promise<(Outcome | Undecided)[]> {
-  const budget = createBudget(world)
-  const answers = items.map(async (item): Promise<Outcome | Undecided> => {
-    const parsed = schema.safeParse(item)
-    if (!parsed.success) return { order_id: orderIdOf(item), outcome: 'invalid' }
-    const { order_id } = parsed.data
-    const outcome = batcher.add(parsed.data).catch((error: unknown): Undecided => {
-      world.log.warn({ error, order_id }, 'a command failed; its outcome is unknown')
-      return { order_id, outcome: 'processing' }
-    })
-    const over = budget.over.then((): Undecided => ({ order_id, outcome: 'processing' }))
-    return Promise.race([outcome, over])
-  })
-  try {
-    return await Promise.all(answers)
-  } finally {
-    budget.cancel()
-  }
-}
-
-function createBudget({ timers, config }: World<Config>) {
-  let cancel = () => {}
-  const over = new Promise<void>((resolve) => {
-    cancel = timers.after(config.COMMAND_BUDGET_MS, () => resolve())
-  })
-  return { over, cancel: () => cancel() }
-}
-
-// Of an item that can't be read, what its sender may know it by.
-function orderIdOf(item: unknown): string {
-  if (typeof item !== 'object' || item === null || !('order_id' in item)) return ''
-  return typeof item.order_id === 'string' ? item.order_id.slice(0, 64).toWellFormed() : ''
-}
+const undecided = (item: unknown, outcome: Undecided) => ({
+  order_id: fieldOf(item, 'order_id'),
+  outcome,
+})

@@ -1,0 +1,155 @@
+/** Owns the verbs of a single payment: each writes its intention in one transaction; work.ts carries it out. */
+import { canMove, refundableOf, type Payment, type Refund } from './domain.ts'
+import { intend, openNew, toWork, type Dependencies } from './intention.ts'
+import { findRefund } from './store/refunds.ts'
+import { findPayments, findPaymentsOfOrders, lockPayments } from './store.ts'
+import type { Work } from './work.ts'
+
+export type CreateOutcome =
+  | { kind: 'created' | 'exists'; payment: Payment; work: Work[] }
+  | { kind: 'id_taken' }
+
+/** Creates a payment of one's own. `exists`: the same payment is there already. */
+export async function createPayment(world: Dependencies, payment: Payment): Promise<CreateOutcome> {
+  return world.db.transaction(async (tx) => {
+    const [mine] = await openNew(world, tx, [payment])
+    if (mine !== undefined) return { kind: 'created', payment: mine, work: toWork([mine]) }
+    const found = (await findPayments(tx, [payment.id])).get(payment.id)
+    const isSame =
+      found?.ownerId === payment.ownerId &&
+      found.orderId === null &&
+      found.amount === payment.amount &&
+      found.currency === payment.currency &&
+      found.paymentMethod === payment.paymentMethod
+    return isSame ? { kind: 'exists', payment: found, work: [] } : { kind: 'id_taken' }
+  })
+}
+
+/** A single payment's verb: what came of it, with the work that it leaves. */
+export type VerbOutcome =
+  | { kind: 'done'; payment: Payment; work: Work[] }
+  | { kind: 'not_found' }
+  | { kind: 'amount_mismatch'; payment: Payment }
+  | { kind: 'invalid_transition'; payment: Payment }
+
+/**
+ * Attaches a payment method to an order's payment that waits for one: the next attempt begins, and
+ * only one is open at a time (rule 9).
+ */
+export async function attachMethod(
+  world: Dependencies,
+  attach: { orderId: string; ownerId: string; amount: number; currency: string; method: string },
+): Promise<VerbOutcome> {
+  return world.db.transaction(async (tx): Promise<VerbOutcome> => {
+    const found = (await findPaymentsOfOrders(tx, [attach.orderId])).get(attach.orderId)
+    if (found === undefined || found.ownerId !== attach.ownerId || found.amount === null) {
+      return { kind: 'not_found' }
+    }
+    const payment = (await lockPayments(tx, [found.id])).get(found.id) ?? found
+    if (payment.amount !== attach.amount || payment.currency !== attach.currency) {
+      return { kind: 'amount_mismatch', payment }
+    }
+    if (payment.status !== 'requires_payment_method' || payment.undo) {
+      return { kind: 'invalid_transition', payment }
+    }
+    return done(
+      await intend(world, tx, [payment.id], (current) => ({
+        ...current,
+        status: 'processing',
+        paymentMethod: attach.method,
+        attempt: current.attempt + 1,
+        code: null,
+      })),
+    )
+  })
+}
+
+function done(work: Work[]): VerbOutcome {
+  const [first] = work
+  return first === undefined
+    ? { kind: 'not_found' }
+    : { kind: 'done', payment: first.payment, work }
+}
+
+/** Cancels a payment that isn't charged yet: whatever the provider still does is undone. */
+export function cancelPayment(world: Dependencies, id: string): Promise<VerbOutcome> {
+  return move(world, id, 'canceled', (payment) => ({ ...payment, undo: true }))
+}
+
+/** Asks to capture an authorised payment, all of it or `amount` (minor units). */
+export function capturePayment(
+  world: Dependencies,
+  id: string,
+  amount: number | undefined,
+): Promise<VerbOutcome> {
+  return move(world, id, 'succeeded', (payment) => ({
+    ...payment,
+    captureAmount: payment.captureAmount ?? amount ?? payment.amount,
+  }))
+}
+
+async function move(
+  world: Dependencies,
+  id: string,
+  to: 'canceled' | 'succeeded',
+  edit: (payment: Payment) => Payment,
+): Promise<VerbOutcome> {
+  return world.db.transaction(async (tx): Promise<VerbOutcome> => {
+    const payment = (await lockPayments(tx, [id])).get(id)
+    if (payment === undefined || payment.amount === null) return { kind: 'not_found' }
+    const isCharged = payment.status === 'succeeded' || payment.status === 'failed'
+    const canCapture = payment.status === 'requires_capture' && !payment.undo
+    const isPossible = to === 'canceled' ? !isCharged : canCapture
+    if (!isPossible || !canMove(payment.status, to)) return { kind: 'invalid_transition', payment }
+    return done(await intend(world, tx, [id], edit))
+  })
+}
+
+export type RefundOutcome =
+  | { kind: 'refunding'; refund: Refund; work: Work[] }
+  | { kind: 'not_found' | 'id_taken' }
+  | { kind: 'invalid_transition'; payment: Payment }
+  | { kind: 'exceeds_remaining'; payment: Payment; remaining: number }
+
+/** Claims a refund on the locked payment before the provider is asked (rule 9); without an amount all that remains. */
+export async function openRefund(
+  world: Dependencies,
+  wanted: {
+    id: string
+    paymentId: string
+    amount: number | undefined
+    currency: string | undefined
+  },
+): Promise<RefundOutcome> {
+  const { id, paymentId } = wanted
+  return world.db.transaction(async (tx): Promise<RefundOutcome> => {
+    const payment = (await lockPayments(tx, [paymentId])).get(paymentId)
+    if (payment === undefined || payment.amount === null) return { kind: 'not_found' }
+    const made = await findRefund(tx, id)
+    if (made !== undefined) {
+      return made.paymentId === paymentId
+        ? { kind: 'refunding', refund: made, work: [] }
+        : { kind: 'id_taken' }
+    }
+    const isWrong = wanted.currency !== undefined && wanted.currency !== payment.currency
+    if (payment.status !== 'succeeded' || payment.undo)
+      return { kind: 'invalid_transition', payment }
+    const remaining = refundableOf(payment)
+    const amount = wanted.amount ?? remaining
+    if (amount > remaining || amount === 0 || isWrong) {
+      return { kind: 'exceeds_remaining', payment, remaining }
+    }
+    const now = new Date(world.clock.now())
+    const base = { id, paymentId, amount, status: 'pending', reason: null } as const
+    const refund: Refund = { ...base, createdAt: now, updatedAt: now }
+    const claim = (current: Payment) => ({
+      ...current,
+      refundsClaimed: current.refundsClaimed + amount,
+    })
+    return {
+      kind: 'refunding',
+      refund,
+      work: await intend(world, tx, [paymentId], claim, [refund]),
+    }
+  })
+}

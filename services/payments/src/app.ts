@@ -1,0 +1,61 @@
+/** Owns the whole service: wires routes, commands, the provider, the sweep, keys and events into one `fetch`. */
+import { createAuthenticator } from '@quartet/kit/auth'
+import { createSequencer } from '@quartet/kit/events'
+import { createHttp } from '@quartet/kit/http'
+import { startKeyRetention } from '@quartet/kit/idempotency'
+import { createKeySets } from '@quartet/kit/key-sets'
+import type { App, Service, World } from '@quartet/kit/world'
+import { createDesk } from './commands/desk.ts'
+import { readConfig, type Config } from './config.ts'
+import { addLedgerRoutes } from './ledger-routes.ts'
+import { createProviderClient } from './provider.ts'
+import { addRoutes } from './routes.ts'
+import { createSweep } from './sweep.ts'
+import { createWorker } from './work.ts'
+
+/** Payments, for whoever runs it. */
+export const paymentsService: Service<Config> = {
+  name: 'payments',
+  readConfig,
+  migrations: new URL('../migrations/', import.meta.url),
+  createApp,
+}
+
+function createApp(world: World<Config>): App {
+  const { config } = world
+  let accepting = true
+  let stopRetention = () => {}
+  const http = createHttp(world, {
+    name: 'payments',
+    title: 'Quartet payments',
+    description:
+      'Payments, refunds and the ledger. Log in at the users service for a bearer token.',
+    accepting: () => accepting,
+  })
+  const keySets = createKeySets(world, { users: config.USERS_URL, orders: config.ORDERS_URL })
+  const authenticator = createAuthenticator(world, {
+    audience: 'payments',
+    callers: ['orders'],
+    keySets,
+  })
+  const sequencer = createSequencer(world)
+  const worker = createWorker(world, createProviderClient(world), sequencer)
+  const sweep = createSweep(world, worker)
+  addRoutes(http, { world, authenticator, worker, desk: createDesk(world, worker) })
+  addLedgerRoutes(http, { world, authenticator })
+  return {
+    fetch: async (request) => http.fetch(request),
+    async start() {
+      await keySets.start()
+      sequencer.start()
+      sweep.start()
+      stopRetention = startKeyRetention(world)
+    },
+    async stop() {
+      accepting = false
+      stopRetention()
+      await sweep.stop()
+      await sequencer.stop()
+    },
+  }
+}

@@ -1,0 +1,28 @@
+/** Owns what payments publishes. */
+import type { NewEvent } from '@quartet/kit/events'
+import type { Payment, Refund } from './domain.ts'
+
+const SAID: Partial<Record<Payment['status'], string>> = {
+  succeeded: 'payment.succeeded.v1',
+  failed: 'payment.failed.v1',
+  canceled: 'payment.canceled.v1',
+}
+
+/** What a payment's change has to say: the status it reached, a decline that left it open, its refunds. */
+export function paymentMoved(before: Payment, after: Payment, refunded: Refund[]): NewEvent[] {
+  const { id, orderId, ownerId, amount, currency, amountReceived, amountRefunded, code } = after
+  const data = { payment_id: id, order_id: orderId, owner_id: ownerId, amount, currency }
+  const say = (type: string, more: Record<string, unknown>) => ({
+    type,
+    subject: id,
+    data: { ...data, ...more },
+  })
+  const refunds = refunded.map((refund) =>
+    say('payment.refunded.v1', { refund_id: refund.id, refunded: refund.amount }),
+  )
+  const wasDeclined = after.status === 'requires_payment_method' && after.code !== null
+  const type = wasDeclined ? SAID['failed'] : SAID[after.status]
+  if (before.status === after.status || type === undefined) return refunds
+  const amounts = { amount_received: amountReceived, amount_refunded: amountRefunded }
+  return [...refunds, say(type, { ...amounts, code })]
+}

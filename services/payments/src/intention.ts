@@ -1,0 +1,89 @@
+/** Owns how an intention is written: what is to be done to payments, leased to whoever then asks the provider. */
+import type { Tx } from '@quartet/kit/postgres'
+import type { World } from '@quartet/kit/world'
+import type { Config } from './config.ts'
+import { nextCall, type Payment, type Refund } from './domain.ts'
+import { openPayments } from './store/open-payments.ts'
+import { findPendingRefunds } from './store/refunds.ts'
+import { insertPayments, lockPayments } from './store.ts'
+import { withUndo, writeChanges, type Change, type Work } from './work.ts'
+
+export type Dependencies = Pick<World<Config>, 'config' | 'db' | 'clock' | 'ids'>
+
+const leaseOf = ({ clock, config }: Dependencies) => new Date(clock.now() + config.LEASE_MS)
+
+/** Inserts payments whose id and order are free, and leases those that the provider is to be asked about. */
+export async function openNew(
+  world: Dependencies,
+  tx: Tx,
+  payments: Payment[],
+): Promise<Payment[]> {
+  const inserted = await insertPayments(tx, payments)
+  const mine = payments.filter(({ id }) => inserted.has(id))
+  const driveAt = leaseOf(world)
+  const asked = mine.filter((payment) => nextCall(payment, []) !== undefined)
+  await openPayments(
+    tx,
+    asked.map(({ id }) => ({ paymentId: id, driveAt })),
+  )
+  return mine
+}
+
+/** The work that new payments leave. */
+export const toWork = (payments: Payment[]): Work[] =>
+  payments
+    .filter((payment) => nextCall(payment, []) !== undefined)
+    .map((payment) => ({ payment, refunds: [] }))
+
+/** A payment before anything is known of it but whose it is. */
+export function newPayment(id: string, ownerId: string, nowMs: number): Payment {
+  const now = new Date(nowMs)
+  return {
+    id,
+    orderId: null,
+    ownerId,
+    amount: null,
+    currency: null,
+    captureMethod: 'automatic',
+    paysLater: false,
+    createdAt: now,
+    status: 'processing',
+    paymentMethod: null,
+    attempt: 1,
+    undo: false,
+    captureAmount: null,
+    amountCapturable: 0,
+    amountReceived: 0,
+    refundsClaimed: 0,
+    amountRefunded: 0,
+    code: null,
+    nextAction: null,
+    updatedAt: now,
+  }
+}
+
+/** Locks payments, applies an intention, takes an undo as far as it goes, and leases what is left to ask. */
+export async function intend(
+  world: Dependencies,
+  tx: Tx,
+  ids: string[],
+  edit: (payment: Payment) => Payment,
+  added: Refund[] = [],
+): Promise<Work[]> {
+  if (ids.length === 0) return []
+  const now = new Date(world.clock.now())
+  const locked = await lockPayments(tx, ids)
+  const pending = Map.groupBy(await findPendingRefunds(tx, ids), ({ paymentId }) => paymentId)
+  const changes = [...locked.values()].map((before): Change => {
+    const refunds = [...(pending.get(before.id) ?? []), ...added]
+    return withUndo(world, { before, after: edit(before), refunds, decided: [], added }, now)
+  })
+  const written = await writeChanges(world, tx, changes, now)
+  const driveAt = leaseOf(world)
+  const open = written.filter(({ after, refunds }) => nextCall(after, refunds) !== undefined)
+  await openPayments(
+    tx,
+    open.map(({ after }) => ({ paymentId: after.id, driveAt })),
+  )
+  return written.map(({ after, refunds }) => ({ payment: after, refunds }))
+}

@@ -1,0 +1,185 @@
+/** Owns the routes of payments as its OpenAPI document shows them. */
+import { createRoute, z } from '@hono/zod-openapi'
+import { id, page, pageQuery, problemSchema } from '@quartet/kit/schema'
+import {
+  accountSchema,
+  createPaymentSchema,
+  createRefundSchema,
+  MAX_ITEMS,
+  movePaymentSchema,
+  PAYMENT_STATUSES,
+  paymentSchema,
+  payOutcomeSchema,
+  refundSchema,
+  transactionSchema,
+  voidOutcomeSchema,
+} from './contract.ts'
+
+// The envelope alone: items are validated apart, so that a bad one never fails its neighbours.
+const commandSchema = z
+  .strictObject({ items: z.array(z.unknown()).min(1).max(MAX_ITEMS) })
+  .openapi('Command')
+
+const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
+  description,
+  content: { 'application/json': { schema } },
+})
+const problem = (description: string) => ({
+  description,
+  content: { 'application/problem+json': { schema: problemSchema } },
+})
+const body = <Schema extends z.ZodType>(schema: Schema) => ({
+  required: true,
+  content: { 'application/json': { schema } },
+})
+const path = <Name extends string>(name: Name) =>
+  z.object({ [name]: z.string().openapi({ param: { name, in: 'path' } }) } as Record<
+    Name,
+    z.ZodString
+  >)
+
+const security = [{ bearer: [] }]
+const payments = { tags: ['payments'], security }
+const ledger = { tags: ['ledger'], security }
+const commands = { tags: ['commands'], security }
+const notThere = problem('Payment not found')
+
+export const routes = {
+  create: createRoute({
+    ...payments,
+    method: 'post',
+    path: '/payments',
+    summary: 'Pay, or pay for an order that waits for it',
+    request: { body: body(createPaymentSchema) },
+    responses: {
+      201: json(paymentSchema, 'Succeeded, or authorised'),
+      202: json(paymentSchema, 'Processing, or the buyer must act (`next_action.url`)'),
+      402: problem('`payment_declined`, with `payment_id` and `decline_code`'),
+      404: problem('The order has no payment that waits'),
+      409: problem('`id_taken`, `invalid_transition`, `amount_mismatch`'),
+    },
+  }),
+  read: createRoute({
+    ...payments,
+    method: 'get',
+    path: '/payments/{id}',
+    summary: 'Read a payment',
+    request: { params: path('id') },
+    responses: { 200: json(paymentSchema, 'The payment'), 404: notThere },
+  }),
+  list: createRoute({
+    ...payments,
+    method: 'get',
+    path: '/payments',
+    summary: "List payments, newest first: one's own, or everyone's for an admin",
+    request: {
+      query: z.object({
+        ...pageQuery,
+        order_id: id().optional(),
+        status: z.enum(PAYMENT_STATUSES).optional(),
+      }),
+    },
+    responses: { 200: json(page(paymentSchema), 'A page of payments') },
+  }),
+  move: createRoute({
+    ...payments,
+    method: 'put',
+    path: '/payments/{id}',
+    summary: 'Cancel a payment of one’s own (`canceled`), or capture one (`succeeded`, admin)',
+    request: { params: path('id'), body: body(movePaymentSchema) },
+    responses: {
+      200: json(paymentSchema, 'Moved'),
+      202: json(paymentSchema, 'The provider has not confirmed yet'),
+      404: notThere,
+      409: problem('`invalid_transition`, `belongs_to_order`'),
+    },
+  }),
+  refund: createRoute({
+    ...payments,
+    method: 'post',
+    path: '/payments/{id}/refunds',
+    summary: 'Give back a part, or all that remains (admin)',
+    request: { params: path('id'), body: body(createRefundSchema) },
+    responses: {
+      201: json(refundSchema, 'Refunded, or `pending` at the provider'),
+      404: notThere,
+      409: problem('`refund_exceeds_remaining`, `invalid_transition`'),
+    },
+  }),
+  listRefunds: createRoute({
+    ...payments,
+    method: 'get',
+    path: '/payments/{id}/refunds',
+    summary: 'List the refunds of a payment, newest first',
+    request: { params: path('id'), query: z.object(pageQuery) },
+    responses: { 200: json(page(refundSchema), 'A page of refunds'), 404: notThere },
+  }),
+  accounts: createRoute({
+    ...ledger,
+    method: 'get',
+    path: '/ledger/accounts',
+    summary: 'List accounts with their volumes, by name (admin)',
+    request: { query: z.object(pageQuery) },
+    responses: { 200: json(page(accountSchema), 'A page of accounts') },
+  }),
+  account: createRoute({
+    ...ledger,
+    method: 'get',
+    path: '/ledger/accounts/{account}',
+    summary: 'Read the volumes of an account, per currency (admin)',
+    request: { params: path('account') },
+    responses: {
+      200: json(z.object({ data: z.array(accountSchema) }), 'Volumes; empty when unused'),
+    },
+  }),
+  transactions: createRoute({
+    ...ledger,
+    method: 'get',
+    path: '/ledger/transactions',
+    summary: 'List transactions with their postings, newest first (admin)',
+    request: { query: z.object({ ...pageQuery, payment_id: id().optional() }) },
+    responses: { 200: json(page(transactionSchema), 'A page of transactions') },
+  }),
+  balance: createRoute({
+    ...ledger,
+    method: 'get',
+    path: '/ledger/balance',
+    summary:
+      'The trial balance: per currency what came in from the world, what went back, and the sum of all balances, which is 0 (admin)',
+    responses: {
+      200: json(
+        z.object({
+          data: z.array(
+            z.object({
+              currency: z.string(),
+              charged: z.int(),
+              refunded: z.int(),
+              sum_of_balances: z.int(),
+            }),
+          ),
+        }),
+        'Per currency',
+      ),
+    },
+  }),
+  pay: createRoute({
+    ...commands,
+    method: 'post',
+    path: '/commands/pay',
+    summary: 'Pay for orders (service `orders`, scope `pay`)',
+    request: { body: body(commandSchema) },
+    responses: {
+      200: json(z.object({ outcomes: z.array(payOutcomeSchema) }), 'One outcome per item'),
+    },
+  }),
+  void: createRoute({
+    ...commands,
+    method: 'post',
+    path: '/commands/void',
+    summary: 'Undo the payments of orders (service `orders`, scope `void`)',
+    request: { body: body(commandSchema) },
+    responses: {
+      200: json(z.object({ outcomes: z.array(voidOutcomeSchema) }), 'One outcome per item'),
+    },
+  }),
+} as const

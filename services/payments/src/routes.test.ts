@@ -1,0 +1,260 @@
+import assert from 'node:assert/strict'
+import { after, afterEach, before, test } from 'node:test'
+import {
+  anOrder,
+  call,
+  chargedFor,
+  checkBooks,
+  createTestPayments,
+  pay,
+  payUntilFinal,
+  voidOrders,
+  type TestPayments,
+} from './testing/shop.ts'
+
+let at: TestPayments
+before(async () => {
+  at = await createTestPayments()
+})
+afterEach(() => checkBooks(at))
+after(() => at.close())
+
+const ascending = (a: number, b: number) => a - b
+
+const aPayment = (changes: Record<string, unknown> = {}) => ({
+  amount: { amount: 2_500, currency: 'USD' },
+  payment_method: 'pm_card_visa',
+  ...changes,
+})
+
+test('a payment of one’s own is created, read and listed; nobody else sees it', async () => {
+  const created = await call(at, '/payments', { body: aPayment({ id: 'pay-mine' }) })
+  assert.equal(created.status, 201)
+  assert.equal(created.headers.get('location'), '/payments/pay-mine')
+  assert.deepEqual(
+    [created.body['status'], created.body['amount_received'], created.body['owner_id']],
+    ['succeeded', 2_500, 'usr_1'],
+  )
+  assert.deepEqual((await call(at, '/payments/pay-mine')).body, created.body)
+  const { body } = await call(at, '/payments')
+  assert.ok((body['data'] as { id: string }[]).some(({ id }) => id === 'pay-mine'))
+  const stranger = await at.issuer.user('usr_2')
+  const hidden = await call(at, '/payments/pay-mine', { as: stranger })
+  assert.deepEqual([hidden.status, hidden.body['error']], [404, 'Payment not found'])
+  assert.deepEqual((await call(at, '/payments', { as: stranger })).body['data'], [])
+  assert.equal((await call(at, '/payments/pay-mine', { as: at.admin })).status, 200)
+  for (const id of ['pay_none', 'a%00b', 'x'.repeat(99)]) {
+    assert.equal((await call(at, `/payments/${id}`)).status, 404)
+    const put = { method: 'PUT', body: { status: 'canceled' } }
+    assert.equal((await call(at, `/payments/${id}`, put)).status, 404)
+  }
+})
+
+test('a decline is a 402 that says why', async () => {
+  const answer = await call(at, '/payments', {
+    body: aPayment({ payment_method: 'pm_card_chargeDeclinedExpiredCard' }),
+  })
+  assert.deepEqual(
+    [answer.status, answer.body['code'], answer.body['decline_code']],
+    [402, 'payment_declined', 'expired_card'],
+  )
+  const read = await call(at, `/payments/${String(answer.body['payment_id'])}`)
+  assert.equal(read.body['status'], 'failed')
+})
+
+test('bad input is a 400 problem that names the field', async () => {
+  const cases: [Record<string, unknown>, string][] = [
+    [{ amount: 2_500 }, 'amount'],
+    [{ amount: { amount: 0, currency: 'USD' } }, 'amount.amount'],
+    [{ amount: { amount: 1.5, currency: 'USD' } }, 'amount.amount'],
+    [{ amount: { amount: 1e15, currency: 'USD' } }, 'amount.amount'],
+    [{ amount: { amount: 1, currency: 'DOLLAR' } }, 'amount.currency'],
+    [{ payment_method: '4242 4242 4242 4242' }, 'payment_method'],
+    [{ payment_method: undefined }, 'payment_method'],
+    [{ status: 'succeeded' }, 'status'],
+    [{ owner_id: 'usr_2' }, 'owner_id'],
+    [{ id: 'a b' }, 'id'],
+    [{ id: 'mine', order_id: 'ord_1' }, 'id'],
+  ]
+  for (const [changes, field] of cases) {
+    const { status, body } = await call(at, '/payments', { body: aPayment(changes) })
+    const fields = (body['errors'] as { field: string }[] | undefined)?.map((error) => error.field)
+    assert.deepEqual([status, [...new Set(fields)]], [400, [field]])
+  }
+})
+
+test('rule 3: a payment never opens an order; it only pays one that waits, by its owner, in full', async () => {
+  const squat = await call(at, '/payments', { body: aPayment({ order_id: 'ord_future' }) })
+  assert.equal(squat.status, 404)
+
+  const order = anOrder({ payment_method: null })
+  const [opened] = await pay(at, [order])
+  assert.equal(opened?.outcome, 'requires_payment_method')
+  const body = aPayment({ order_id: order.order_id, amount: order.amount })
+  const stranger = await at.issuer.user('usr_2')
+  assert.equal((await call(at, '/payments', { body, as: stranger })).status, 404)
+  const short = { ...body, amount: { amount: 999, currency: 'USD' } }
+  const mismatch = await call(at, '/payments', { body: short })
+  assert.deepEqual([mismatch.status, mismatch.body['code']], [409, 'amount_mismatch'])
+
+  const paid = await call(at, '/payments', { body })
+  assert.deepEqual([paid.status, paid.body['id']], [201, opened?.payment_id])
+  assert.equal((await payUntilFinal(at, order)).outcome, 'succeeded')
+  const again = await call(at, '/payments', { body })
+  assert.deepEqual([again.status, again.body['code']], [409, 'invalid_transition'])
+  assert.deepEqual(await chargedFor(at, order.order_id), [['charged', 1_000]])
+})
+
+test('rule 3: nobody but the order itself cancels its payment, and nobody marks it paid', async () => {
+  const order = anOrder({ payment_method: null })
+  const [opened] = await pay(at, [order])
+  const path = `/payments/${opened?.payment_id}`
+  for (const as of [at.customer, at.admin]) {
+    const cancel = await call(at, path, { method: 'PUT', body: { status: 'canceled' }, as })
+    assert.deepEqual([cancel.status, cancel.body['code']], [409, 'belongs_to_order'])
+  }
+  const paid = await call(at, path, { method: 'PUT', body: { status: 'succeeded' }, as: at.admin })
+  assert.deepEqual([paid.status, paid.body['code']], [409, 'invalid_transition'])
+})
+
+test('rule 9: after a decline another card may pay, as the next attempt', async () => {
+  const order = anOrder({ payment_method: null })
+  await pay(at, [order])
+  const attach = (payment_method: string) =>
+    call(at, '/payments', {
+      body: aPayment({ order_id: order.order_id, amount: order.amount, payment_method }),
+    })
+  const declined = await attach('pm_card_chargeDeclined')
+  assert.deepEqual([declined.status, declined.body['order_id']], [402, order.order_id])
+  const paid = await attach('pm_card_mastercard')
+  assert.deepEqual([paid.status, paid.body['attempt'], paid.body['code']], [201, 2, null])
+  assert.deepEqual(await chargedFor(at, order.order_id), [['charged', 1_000]])
+})
+
+test('rule 9: two cards at once, for one order: one attempt is open at a time', async () => {
+  const order = anOrder({ payment_method: null })
+  await pay(at, [order])
+  const body = aPayment({ order_id: order.order_id, amount: order.amount })
+  const answers = await Promise.all(
+    Array.from({ length: 8 }, () => call(at, '/payments', { body })),
+  )
+  const statuses = answers.map(({ status }) => status).toSorted(ascending)
+  assert.deepEqual(statuses, [201, 409, 409, 409, 409, 409, 409, 409])
+  assert.deepEqual(await chargedFor(at, order.order_id), [['charged', 1_000]])
+})
+
+test('a card that comes after the void pays nothing', async () => {
+  const order = anOrder({ payment_method: null })
+  await pay(at, [order])
+  const body = aPayment({ order_id: order.order_id, amount: order.amount })
+  const [paid] = await Promise.all([call(at, '/payments', { body }), voidOrders(at, [order])])
+  assert.ok([201, 202, 409].includes(paid.status))
+  await at.meanwhile(at.clock.timers.sleep(20_000))
+  const moved = await chargedFor(at, order.order_id)
+  assert.ok(moved.length === 0 || moved.length === 2)
+  assert.equal((await payUntilFinal(at, order)).outcome, 'canceled')
+})
+
+test('20 copies of one keyed payment: one charge and one answer', async () => {
+  const copies = Array.from({ length: 20 }, () =>
+    call(at, '/payments', { body: aPayment(), key: 'pay-20' }),
+  )
+  const answers = await Promise.all(copies)
+  assert.deepEqual([...new Set(answers.map(({ status }) => status))], [201])
+  const ids = new Set(answers.map(({ body }) => String(body['id'])))
+  assert.equal(ids.size, 1)
+  assert.deepEqual(await chargedFor(at, [...ids].join()), [['charged', 2_500]])
+})
+
+test('rule 17: a key whose replica died finds the payment it made', async () => {
+  const send = () => call(at, '/payments', { body: aPayment(), key: 'died' })
+  const first = await send()
+  await at.database.db.query('update idempotency_keys set answer = null')
+  await at.clock.advance(60_000)
+  const second = await send()
+  assert.deepEqual([second.status, second.body['id']], [201, first.body['id']])
+})
+
+test('an id is taken once', async () => {
+  await call(at, '/payments', { body: aPayment({ id: 'pay-twice' }) })
+  for (const as of [at.customer, await at.issuer.user('usr_2')]) {
+    const again = await call(at, '/payments', { body: aPayment({ id: 'pay-twice' }), as })
+    assert.deepEqual([again.status, again.body['code']], [409, 'id_taken'])
+  }
+})
+
+test('PUT moves a payment along its state machine and no further', async () => {
+  const { body } = await call(at, '/payments', { body: aPayment({ capture_method: 'manual' }) })
+  const path = `/payments/${String(body['id'])}`
+  const put = (status: string, as = at.customer) =>
+    call(at, path, { method: 'PUT', body: { status }, as })
+  assert.equal(body['status'], 'requires_capture')
+  assert.equal((await put('requires_capture')).status, 200, 'the same status again')
+  const impossible = await put('processing')
+  assert.deepEqual([impossible.status, impossible.body['code']], [409, 'invalid_transition'])
+  assert.equal((await put('paid')).status, 400)
+  const canceled = await put('canceled')
+  assert.deepEqual([canceled.status, canceled.body['status']], [200, 'canceled'])
+  assert.equal((await put('succeeded', at.admin)).status, 409)
+  const charged = await call(at, '/payments', { body: aPayment() })
+  const late = { method: 'PUT', body: { status: 'canceled' } }
+  assert.equal((await call(at, `/payments/${String(charged.body['id'])}`, late)).status, 409)
+})
+
+test('refunds give back a part or the rest, never more, also at once', async () => {
+  const { body } = await call(at, '/payments', { body: aPayment() })
+  const path = `/payments/${String(body['id'])}/refunds`
+  const refund = (amount?: number, key?: string) =>
+    call(at, path, {
+      body: amount === undefined ? {} : { amount: { amount, currency: 'USD' } },
+      as: at.admin,
+      ...(key === undefined ? {} : { key }),
+    })
+  assert.equal((await call(at, path, { body: {} })).status, 403)
+  const part = await refund(500)
+  assert.deepEqual([part.status, part.body['status']], [201, 'succeeded'])
+  const tooMuch = await refund(2_001)
+  assert.deepEqual([tooMuch.status, tooMuch.body['code']], [409, 'refund_exceeds_remaining'])
+  const race = await Promise.all([refund(1_500), refund(1_500)])
+  assert.deepEqual(race.map(({ status }) => status).toSorted(ascending), [201, 409])
+  const copies = await Promise.all(Array.from({ length: 5 }, () => refund(undefined, 'rest')))
+  assert.equal(new Set(copies.map(({ body: { id } }) => id)).size, 1)
+  const read = await call(at, `/payments/${String(body['id'])}`)
+  assert.equal(read.body['amount_refunded'], 2_500)
+  const { body: list } = await call(at, `${path}?limit=2`)
+  assert.equal((list['data'] as unknown[]).length, 2)
+  assert.ok(list['next_cursor'])
+})
+
+test('the ledger balances, says where the money went, and is for admins', async () => {
+  const { body } = await call(at, '/payments', { body: aPayment() })
+  const id = String(body['id'])
+  const refund = { body: { amount: { amount: 700, currency: 'USD' } }, as: at.admin }
+  await call(at, `/payments/${id}/refunds`, refund)
+  const read = async (path: string) => (await call(at, path, { as: at.admin })).body['data']
+  assert.deepEqual(await read(`/ledger/accounts/payments:${id}`), [
+    { account: `payments:${id}`, currency: 'USD', input: 2_500, output: 700, balance: 1_800 },
+  ])
+  const transactions = (await read(`/ledger/transactions?payment_id=${id}`)) as object[]
+  assert.deepEqual(
+    transactions.map((each) => ('kind' in each ? each.kind : undefined)),
+    ['refund', 'charge'],
+  )
+  const [balance] = (await read('/ledger/balance')) as { sum_of_balances: number }[]
+  assert.equal(balance?.sum_of_balances, 0)
+  const accounts = (await read('/ledger/accounts?limit=2')) as unknown[]
+  assert.equal(accounts.length, 2)
+  for (const path of ['accounts', 'accounts/world', 'transactions', 'balance']) {
+    assert.equal((await call(at, `/ledger/${path}`)).status, 403)
+  }
+})
+
+test('a payment says what became of it, in numbered events', async () => {
+  const { body } = await call(at, '/payments', { body: aPayment() })
+  await at.meanwhile(new Promise((resolve) => setTimeout(resolve, 50)))
+  const events = await at.database.db.query<{ type: string }>(
+    'select type from events where subject = $1 order by sequence',
+    [body['id']],
+  )
+  assert.deepEqual(events, [{ type: 'payment.succeeded.v1' }])
+})

@@ -1,0 +1,88 @@
+/** Owns the sweep: asks again about every payment that waits for the provider, whoever asked before (rule 10). */
+import { ConnectionLost } from '@quartet/kit/postgres'
+import type { World } from '@quartet/kit/world'
+import type { Config } from './config.ts'
+import { claimDuePayments, nextDriveAt } from './store/open-payments.ts'
+import { findPendingRefunds } from './store/refunds.ts'
+import { findPayments } from './store.ts'
+import type { Work, Worker } from './work.ts'
+
+export type Sweep = {
+  start: () => void
+  stop: () => Promise<void>
+}
+
+// What was left open, here or by a replica that died, is found within this time: one small query.
+const POLL_MS = 500
+const MIN_WAIT_MS = 50
+const BATCH_SIZE = 500
+
+export function createSweep(world: World<Config>, worker: Worker): Sweep {
+  let stopped = true
+  let running: Promise<void> | undefined
+  let wakeMs = 0
+  let cancelTimer = () => {}
+
+  async function sweepDue(): Promise<void> {
+    const now = new Date(world.clock.now())
+    const leaseUntil = new Date(now.getTime() + world.config.LEASE_MS)
+    const due = await world.db.transaction((tx) =>
+      claimDuePayments(tx, { now, leaseUntil, limit: BATCH_SIZE }),
+    )
+    // Those asked about equally often wait equally long for the next time.
+    const byAttempts = Map.groupBy(due, ({ attempts }) => attempts)
+    for (const [attempts, rows] of byAttempts) {
+      const work = await readWork(
+        world,
+        rows.map(({ payment_id }) => payment_id),
+      )
+      await worker.drive(work, attempts)
+    }
+  }
+
+  async function round(): Promise<void> {
+    const nowMs = world.clock.now()
+    wakeMs = nowMs + POLL_MS
+    try {
+      await sweepDue()
+      const next = await nextDriveAt(world.db)
+      wakeMs = Math.min(wakeMs, next?.getTime() ?? Infinity)
+    } catch (error) {
+      const level = error instanceof ConnectionLost ? 'warn' : 'error'
+      world.log[level]({ error }, 'payments wait: they could not be looked up')
+    }
+  }
+
+  function schedule(): void {
+    cancelTimer()
+    if (stopped || running !== undefined) return
+    const waitMs = Math.max(MIN_WAIT_MS, wakeMs - world.clock.now())
+    cancelTimer = world.timers.after(waitMs, () => {
+      running = round().finally(() => {
+        running = undefined
+        schedule()
+      })
+    })
+  }
+
+  return {
+    start() {
+      stopped = false
+      schedule()
+    },
+    async stop() {
+      stopped = true
+      cancelTimer()
+      await running
+    },
+  }
+}
+
+async function readWork({ db }: World<Config>, ids: string[]): Promise<Work[]> {
+  const payments = await findPayments(db, ids)
+  const refunds = Map.groupBy(await findPendingRefunds(db, ids), ({ paymentId }) => paymentId)
+  return [...payments.values()].map((payment) => ({
+    payment,
+    refunds: refunds.get(payment.id) ?? [],
+  }))
+}

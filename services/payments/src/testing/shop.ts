@@ -1,0 +1,202 @@
+/** Owns a running payments service for tests: real PostgreSQL, the real provider, a clock that tests move. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { silentLog } from '@quartet/kit/log'
+import {
+  createTestClock,
+  createTestDatabase,
+  createTestIssuer,
+  createTestNetwork,
+  createTestWorld,
+  type TestClock,
+} from '@quartet/kit/testing'
+import { realRandom, type App, type Fetch } from '@quartet/kit/world'
+import { createProvider } from '../../../../tools/provider/app.ts'
+import { paymentsService } from '../app.ts'
+import { readConfig } from '../config.ts'
+import type { PayItem, PayOutcome, VoidItem, VoidOutcome } from '../contract.ts'
+
+const API_KEY = 'sk_test_0123456789abcdef'
+
+/** One replica, and a provider of its own; `open` adds a replica. */
+export async function createTestPayments() {
+  const database = await createTestDatabase(paymentsService)
+  const folder = mkdtempSync(path.join(tmpdir(), 'payments-'))
+  const keyFile = path.join(folder, 'key')
+  writeFileSync(keyFile, API_KEY)
+  const clock = createTestClock()
+  const issuer = await createTestIssuer(clock)
+  const provider = newProvider(path.join(folder, 'record.jsonl'), clock)
+  await provider.start()
+  const config = readConfig({
+    DATABASE_URL: database.url,
+    USERS_URL: 'http://users.test',
+    ORDERS_URL: 'http://orders.test',
+    PROVIDER_URL: 'http://provider.test',
+    PROVIDER_API_KEY_FILE: keyFile,
+  })
+  const network = createTestNetwork({
+    'http://users.test': issuer.fetch,
+    'http://orders.test': issuer.fetch,
+    // A connection that breaks is a provider that doesn't answer.
+    'http://provider.test': async (request) =>
+      (await provider.fetch(request)) ?? Promise.reject(new TypeError('fetch failed')),
+  })
+  const replicas: App[] = []
+
+  async function open(fetch: Fetch = network): Promise<App> {
+    const app = paymentsService.createApp(
+      createTestWorld({ config, db: database.db, clock, fetch }),
+    )
+    await app.start()
+    replicas.push(app)
+    return app
+  }
+
+  /** Moves the clock on, in small steps, until `promise` settles. */
+  async function meanwhile<Result>(promise: Promise<Result>): Promise<Result> {
+    let isSettled = false
+    const settled = promise.finally(() => (isSettled = true))
+    settled.catch(() => {})
+    while (!isSettled) {
+      await new Promise((resolve) => setTimeout(resolve, 2)) // database and disk are real
+      await clock.advance(20)
+    }
+    return settled
+  }
+
+  const app = await open()
+  return {
+    app,
+    clock,
+    database,
+    issuer,
+    network,
+    open,
+    meanwhile,
+    provider,
+    admin: await issuer.user('usr_admin', 'admin'),
+    customer: await issuer.user('usr_1'),
+    async close() {
+      await meanwhile(Promise.all(replicas.map((replica) => replica.stop())))
+      await provider.stop()
+      await database.drop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+export type TestPayments = Awaited<ReturnType<typeof createTestPayments>>
+
+const newProvider = (dataFile: string, clock: TestClock) =>
+  createProvider({
+    dataFile,
+    apiKey: API_KEY,
+    clock,
+    timers: clock.timers,
+    random: realRandom,
+    log: silentLog,
+    publicUrl: 'http://provider.test',
+  })
+
+type Call = { method?: string; body?: unknown; as?: string | null; key?: string; app?: App }
+export type Answer = { status: number; headers: Headers; body: Record<string, unknown> }
+
+/** Sends a request, as the customer unless said otherwise; `as: null` sends no token. */
+export async function call(at: TestPayments, to: string, options: Call = {}): Promise<Answer> {
+  const { body, key, app = at.app, as = at.customer } = options
+  const method = options.method ?? (body === undefined ? 'GET' : 'POST')
+  const headers: Record<string, string> = {
+    ...(as === null ? {} : { authorization: as }),
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...(key === undefined ? {} : { 'idempotency-key': key }),
+  }
+  const init = body === undefined ? {} : { body: JSON.stringify(body) }
+  const request = new Request(`http://payments.test${to}`, { method, headers, ...init })
+  const response = await at.meanwhile(app.fetch(request))
+  const parsed = (await response.json()) as Record<string, unknown>
+  return { status: response.status, headers: response.headers, body: parsed }
+}
+
+async function command(at: TestPayments, name: string, items: unknown[], app?: App) {
+  const as = await at.issuer.service('orders', 'payments', name)
+  const options = { body: { items }, as, ...(app === undefined ? {} : { app }) }
+  const { status, body } = await call(at, `/commands/${name}`, options)
+  if (status !== 200) throw new Error(`${name}: ${status} ${JSON.stringify(body)}`)
+  return body['outcomes']
+}
+
+export const pay = async (at: TestPayments, items: (PayItem | object)[], app?: App) =>
+  (await command(at, 'pay', items, app)) as PayOutcome[]
+
+export const voidOrders = async (at: TestPayments, items: VoidItem[], app?: App) =>
+  (await command(at, 'void', items, app)) as VoidOutcome[]
+
+let orders = 0
+/** An order to pay 1000 for, by card; `changes` say what matters to the test. */
+export function anOrder(changes: Partial<PayItem> = {}): PayItem {
+  orders += 1
+  return {
+    order_id: `ord_${orders}`,
+    owner_id: 'usr_1',
+    amount: { amount: 1_000, currency: 'USD' },
+    payment_method: 'pm_card_visa',
+    capture_method: 'automatic',
+    ...changes,
+  }
+}
+
+type Entry = { type: string; amount: number; metadata: { payment_id: string; order_id?: string } }
+
+/** What the provider has recorded for an order: what moved money, in order. */
+export async function chargedFor(at: TestPayments, orderId: string): Promise<[string, number][]> {
+  const entries: Entry[] = []
+  let after: number | null = 0
+  while (after !== null) {
+    const request = new Request(`http://provider.test/v1/record?after=${after}`, {
+      headers: { authorization: `Bearer ${API_KEY}` },
+    })
+    const response: Response = await at.provider.fetch(request)
+    const page = (await response.json()) as { data: Entry[]; next: number | null }
+    entries.push(...page.data)
+    after = page.next
+  }
+  return entries
+    .filter(({ type }) => ['charged', 'captured', 'refunded'].includes(type))
+    .filter(({ metadata }) => (metadata.order_id ?? metadata.payment_id) === orderId)
+    .map(({ type, amount }) => [type, amount])
+}
+
+/** What `pay` answers once it is no longer `processing`. */
+export async function payUntilFinal(at: TestPayments, item: PayItem): Promise<PayOutcome> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    const [outcome] = await pay(at, [item])
+    if (outcome !== undefined && outcome.outcome !== 'processing') return outcome
+    await at.meanwhile(at.clock.timers.sleep(500))
+  }
+  throw new Error('still processing')
+}
+
+/** What `void` answers once it is no longer `processing`. */
+export async function voidUntilFinal(at: TestPayments, item: VoidItem): Promise<VoidOutcome> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    const [outcome] = await voidOrders(at, [item])
+    if (outcome !== undefined && outcome.outcome !== 'processing') return outcome
+    await at.meanwhile(at.clock.timers.sleep(500))
+  }
+  throw new Error('still processing')
+}
+
+/** Fails unless every payment's books agree: amounts, ledger account, provider, and a balance of zero. */
+export async function checkBooks(at: TestPayments): Promise<void> {
+  const wrong = await at.database.db.query(
+    `select id, amount_received, amount_refunded, booked from (
+       select id, amount_received, amount_refunded,
+         (select coalesce(sum(case when destination = 'payments:' || payments.id then amount else -amount end), 0)
+          from ledger_postings where 'payments:' || payments.id in (source, destination)) as booked
+       from payments) as books
+     where amount_received - amount_refunded <> booked`,
+  )
+  if (wrong.length > 0) throw new Error(`books differ: ${JSON.stringify(wrong)}`)
+}
