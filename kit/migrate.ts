@@ -30,12 +30,14 @@ async function run(client: pg.Client, folder: URL, schemaTable: string): Promise
   const postgrator = new Postgrator({
     driver: 'pg',
     // A pattern in which the folder's own name must not act as one.
-    migrationPattern: `${fileURLToPath(folder).replace(/[?*()[\]{}]/g, '[$&]')}*.sql`,
+    migrationPattern: `${fileURLToPath(folder).replace(/[\\?*()[\]{}!+@]/g, '\\$&')}*.sql`,
     schemaTable,
     execQuery: (query) => client.query<Record<string, unknown>>(query),
     execSqlScript: async (script) => {
       await client.query(script)
     },
   })
+  const files = await postgrator.getMigrations()
+  if (files.length === 0) throw new Error(`No migration (NNNN.do.what.sql) is in ${folder.href}.`)
   await postgrator.migrate()
 }
