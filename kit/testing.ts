@@ -123,6 +123,21 @@ export function createTestClock(startMs = Date.UTC(2030, 0, 1)): TestClock {
   }
 }
 
+/** Moves the clock on, in small steps, until `promise` settles: database and disk take real time. */
+export async function whileAdvancing<Result>(
+  clock: TestClock,
+  promise: Promise<Result>,
+): Promise<Result> {
+  let isSettled = false
+  const settle = promise.finally(() => (isSettled = true))
+  settle.catch(() => {})
+  while (!isSettled) {
+    await new Promise((resolve) => setTimeout(resolve, 2))
+    await clock.advance(20)
+  }
+  return settle
+}
+
 // One turn of the event loop: everything that needs no I/O has settled.
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { whileAdvancing } from '@quartet/kit/testing'
 import {
   aDesk,
   call,
@@ -93,22 +94,12 @@ test('an id is taken once; 20 copies of one keyed creation make one product and 
     call(at, '/products', { body: aDesk({ name: 'Keyed' }), key: 'create-20' }),
   )
   // Those that come while the first is running wait on the clock.
-  const answers = await meanwhile(Promise.all(copies))
+  const answers = await whileAdvancing(at.clock, Promise.all(copies))
   assert.deepEqual([...new Set(answers.map(({ status }) => status))], [201])
   assert.equal(new Set(answers.map(({ body }) => body['id'])).size, 1)
   const id = String(answers[0]?.body['id'])
   assert.deepEqual(await levelsOf(at, id), { stocked: 10, reserved: 0 })
 })
-
-async function meanwhile<Result>(promise: Promise<Result>): Promise<Result> {
-  let isSettled = false
-  const settled = promise.finally(() => (isSettled = true))
-  while (!isSettled) {
-    await new Promise((resolve) => setTimeout(resolve, 2))
-    await at.clock.advance(20)
-  }
-  return settled
-}
 
 test('rule 17: a key whose replica died finds what it created before', async () => {
   const send = () => call(at, '/products', { body: aDesk({ name: 'Twice' }), key: 'died' })

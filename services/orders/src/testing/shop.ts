@@ -5,6 +5,7 @@ import {
   createTestIssuer,
   createTestNetwork,
   createTestWorld,
+  whileAdvancing,
   type TestDatabase,
   type TestIssuer,
 } from '@quartet/kit/testing'
@@ -46,17 +47,7 @@ export async function createTestShop(settings: NodeJS.ProcessEnv = {}) {
 
   const app = await open()
 
-  /** Moves the clock on, in small steps, until `promise` settles. */
-  async function meanwhile<Result>(promise: Promise<Result>): Promise<Result> {
-    let isSettled = false
-    const settled = promise.finally(() => (isSettled = true))
-    settled.catch(() => {})
-    while (!isSettled) {
-      await new Promise((resolve) => setTimeout(resolve, 2)) // the database is real
-      await clock.advance(20)
-    }
-    return settled
-  }
+  const meanwhile = <Result>(promise: Promise<Result>) => whileAdvancing(clock, promise)
 
   return {
     app,

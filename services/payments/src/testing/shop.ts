@@ -9,6 +9,7 @@ import {
   createTestIssuer,
   createTestNetwork,
   createTestWorld,
+  whileAdvancing,
   type TestClock,
 } from '@quartet/kit/testing'
 import { realRandom, type App, type Fetch } from '@quartet/kit/world'
@@ -54,17 +55,7 @@ export async function createTestPayments() {
     return app
   }
 
-  /** Moves the clock on, in small steps, until `promise` settles. */
-  async function meanwhile<Result>(promise: Promise<Result>): Promise<Result> {
-    let isSettled = false
-    const settled = promise.finally(() => (isSettled = true))
-    settled.catch(() => {})
-    while (!isSettled) {
-      await new Promise((resolve) => setTimeout(resolve, 2)) // database and disk are real
-      await clock.advance(20)
-    }
-    return settled
-  }
+  const meanwhile = <Result>(promise: Promise<Result>) => whileAdvancing(clock, promise)
 
   const app = await open()
   return {
