@@ -6,7 +6,7 @@ import type { Timers } from './world.ts'
 export type BatchOptions<Item, Outcome> = {
   /** Named in the error of a full queue. */
   name: string
-  /** One outcome per item, in the items' order. Must be idempotent by the items' keys: it may run again. */
+  /** One outcome per item, as the items stand. Must be idempotent by the items' keys: it may run again. */
   run: (items: Item[]) => Promise<Outcome[]>
   timers: Timers
   /** Items a batch, at most. */

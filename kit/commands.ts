@@ -15,7 +15,7 @@ export type ItemAnswers<Schema extends z.ZodType, Outcome> = {
   undecided: (item: unknown, outcome: Undecided) => Outcome
 }
 
-/** One answer per item, in the items' order; none waits for a slow neighbour, none fails with a bad one. */
+/** One answer per item, as the items stand; none waits for a slow neighbour, none fails with a bad one. */
 export async function answerItems<Schema extends z.ZodType, Outcome>(
   { timers, log }: Pick<World<unknown>, 'timers' | 'log'>,
   items: unknown[],

@@ -1,4 +1,4 @@
-/** Proves rule 18 on a real PostgreSQL: events are numbered without gaps, in an order no reader can miss. */
+/** Proves rule 18 on a real PostgreSQL: events are numbered without gaps, so that no reader can miss one. */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
 import { appendEvents, createSequencer, sequenceOutbox, type Sequencer } from './events.ts'
@@ -130,7 +130,7 @@ test('rule 18: one sequencer at a time; the other does not wait', async () => {
   assert.deepEqual(await numbered(), ['1 a'])
 })
 
-test('rule 18: four writers, three sequencers and a reader: no gap, no skip, each writer’s order kept', async () => {
+test('rule 18: four writers, three sequencers and a reader: no gap, no skip, each writer’s sequence kept', async () => {
   const world = realWorld()
   const sequencers = [1, 2, 3].map(() => createSequencer(world))
   for (const sequencer of sequencers) sequencer.start()

@@ -5,7 +5,7 @@ import type { World } from './world.ts'
 /** What a change has to say. `type` is in the past tense with a version, such as `user.erased.v1`. */
 export type NewEvent = { type: string; subject: string; data: Record<string, unknown> }
 
-/** Appends events to the outbox, in their order, in the caller's transaction. Ring the sequencer after it. */
+/** Appends events to the outbox, as they stand, in the caller's transaction. Ring the sequencer after it. */
 export async function appendEvents(
   tx: Tx,
   { ids, clock }: Pick<World<unknown>, 'ids' | 'clock'>,
@@ -96,7 +96,7 @@ export function createSequencer(world: Pick<World<unknown>, 'db' | 'timers' | 'l
 }
 
 /**
- * Moves up to 1,000 outbox rows to `events` and numbers them 1, 2, 3 … in the order of their
+ * Moves up to 1,000 outbox rows to `events` and numbers them 1, 2, 3 … by their
  * positions. Returns how many; 0 while another replica is at it.
  */
 export async function sequenceOutbox(tx: Tx): Promise<number> {

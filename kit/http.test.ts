@@ -26,7 +26,7 @@ after(() => database.drop())
 const thing = z
   .strictObject({
     name: text(20),
-    price: money(),
+    cost: money(),
     tags: z
       .array(z.strictObject({ label: text(10) }))
       .max(3)
@@ -76,7 +76,7 @@ beforeEach(() => {
   http.post('/commands/make', async (c) => c.text(String((await c.req.text()).length)))
 })
 
-const good = { name: 'A thing', price: { amount: 5, currency: 'USD' } }
+const good = { name: 'A thing', cost: { amount: 5, currency: 'USD' } }
 
 // A body that is a stream has no length. @types/node does not know `duplex` in RequestInit.
 type Init = RequestInit & { duplex: 'half' }
@@ -151,11 +151,11 @@ test('malformed JSON is a 400', async () => {
 
 test('each wrong field is named, wherever it stands', async () => {
   const wrong: [unknown, string[]][] = [
-    [{}, ['name', 'price']],
+    [{}, ['name', 'cost']],
     [{ ...good, name: 5 }, ['name']],
     [{ ...good, name: '' }, ['name']],
-    [{ ...good, price: { amount: 1.5, currency: 'XYZZY' } }, ['price.amount', 'price.currency']],
-    [{ ...good, price: { amount: 1e300, currency: 'USD' } }, ['price.amount']],
+    [{ ...good, cost: { amount: 1.5, currency: 'XYZZY' } }, ['cost.amount', 'cost.currency']],
+    [{ ...good, cost: { amount: 1e300, currency: 'USD' } }, ['cost.amount']],
     [{ ...good, tags: [{ label: 'ok' }, { label: 'far too long' }] }, ['tags.1.label']],
     [{ ...good, role: 'admin' }, ['role']],
     [{ ...good, tags: [{ label: 'ok', extra: 1 }] }, ['tags.0.extra']],
@@ -173,7 +173,7 @@ test('each wrong field is named, wherever it stands', async () => {
 
 test('fields named like parts of an object are refused, not obeyed', async () => {
   for (const name of ['__proto__', 'constructor', 'toString']) {
-    const body = `{"name":"a","price":{"amount":1,"currency":"USD"},"${name}":{"role":"admin"}}`
+    const body = `{"name":"a","cost":{"amount":1,"currency":"USD"},"${name}":{"role":"admin"}}`
     assert.deepEqual(fieldsOf(await problemOf(await send(body), 400, name)), [name])
   }
 })
@@ -186,14 +186,14 @@ test('a thousand wrong fields make a short answer', async () => {
 })
 
 test('NUL and lone surrogates, raw or as JSON escapes, are refused in values and in names', async () => {
-  const withName = (name: string) => `{"name":${name},"price":{"amount":1,"currency":"USD"}}`
+  const withName = (name: string) => `{"name":${name},"cost":{"amount":1,"currency":"USD"}}`
   for (const name of ['"a\\u0000b"', '"\\ud800"', '"x\\udc00y"', '"\\udc00\\ud800"']) {
     const problem = await problemOf(await send(withName(name)), 400, name)
     assert.deepEqual(fieldsOf(problem), ['name'])
   }
   await problemOf(await send(withName('"a\0b"')), 400, 'a raw NUL')
   assert.equal((await send(withName('"\\ud83d\\ude00"'))).status, 201)
-  const keyed = `{"name":"a","price":{"amount":1,"currency":"USD"},"a\\u0000\\ud800":1}`
+  const keyed = `{"name":"a","cost":{"amount":1,"currency":"USD"},"a\\u0000\\ud800":1}`
   await problemOf(await send(keyed), 400, 'a key')
 })
 

@@ -4,7 +4,7 @@ import pg from 'pg'
 import type { Log } from './log.ts'
 import type { Random, Timers } from './world.ts'
 
-/** What a store function is given first: statements of one transaction, in the order they are awaited. */
+/** What a store function is given first: statements of one transaction, one after another. */
 export type Tx = {
   /** Rows of one statement; `Row` is what the SQL says, unchecked. bigint arrives as number. */
   query: <Row = Record<string, unknown>>(text: string, values?: unknown[]) => Promise<Row[]>
