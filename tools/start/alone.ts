@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Explained, runProgram } from '../explained.ts'
+import { isFree } from '../ports.ts'
 import { defaultDataDir, prepareDataDir } from '../postgres/data-folder.ts'
 import { joinPostgres } from '../postgres/join.ts'
 import { readOrMakeCredentials } from './credentials.ts'
@@ -20,6 +21,7 @@ async function main(): Promise<void> {
     )
   }
   const plan = planShop(DEFAULT_PORT_BASE)
+  await assertPortFree(name, Number(process.env['PORT'] ?? plan.ports[name]))
   const data = await serveData(name !== 'gateway', plan.ports.postgres)
   const credentials = await readOrMakeCredentials(data.dataDir, process.env)
   const environments = await buildEnvironments(plan, data, credentials)
@@ -29,6 +31,14 @@ async function main(): Promise<void> {
   const folder = name === 'gateway' ? 'gateway' : `services/${name}`
   console.error(`${name} alone, on http://127.0.0.1:${process.env['PORT']}. Stop: Ctrl-C.`)
   await import(pathToFileURL(resolve(CHECKOUT, folder, 'src/main.ts')).href)
+}
+
+async function assertPortFree(name: string, port: number): Promise<void> {
+  if (await isFree(port)) return
+  throw new Explained(
+    `Port ${port}, which ${name} wants, is taken: is the whole shop running? Stop it, or choose ` +
+      `another port: PORT=${port + 1000} npm start -w ...`,
+  )
 }
 
 // The server stops by itself when this process, its last client, ends.
