@@ -1,0 +1,234 @@
+/** Owns the shop that end-to-end tests use: the real processes, started by npm start's own code, and its books. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { isFree } from '../../tools/ports.ts'
+import { PROCESSES, planShop } from '../../tools/start/plan.ts'
+import { startShop, type Shop } from '../../tools/start/shop.ts'
+
+export type Answer = { status: number; body: Record<string, unknown>; headers: Headers }
+export type Call = { method?: string; body?: unknown; token?: string; key?: string }
+
+/** A shop on ports and data of its own. */
+export type TestShop = {
+  shop: Shop
+  admin: string
+  /** Registers a customer and gives a token. */
+  newCustomer: () => Promise<string>
+  close: () => Promise<void>
+}
+
+export async function openShop(options: { oneProcess?: boolean } = {}): Promise<TestShop> {
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'quartet-e2e-'))
+  const portBase = await freePortBase()
+  const { oneProcess = false } = options
+  const shop = await startShop({ dataDir, portBase, fresh: false, oneProcess })
+  const { email, password } = shop.credentials.admin
+  const admin = await logIn(shop, email, password)
+  let customers = 0
+  return {
+    shop,
+    admin,
+    async newCustomer() {
+      customers += 1
+      const account = {
+        email: `buyer${customers}@example.com`,
+        password: `secret-${customers}-word`,
+      }
+      const body = { ...account, name: `Buyer ${customers}` }
+      const { status } = await call(`${shop.urls.users}/users`, { body })
+      assert.equal(status, 201)
+      return logIn(shop, account.email, account.password)
+    },
+    async close() {
+      await shop.stop()
+      rmSync(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+async function freePortBase(): Promise<number> {
+  for (let base = 23_000; base < 60_000; base += 100) {
+    const ports = [...PROCESSES.map((name) => planShop(base).ports[name]), base + 32]
+    const free = await Promise.all(ports.map((port) => isFree(port)))
+    if (free.every(Boolean)) return base
+  }
+  throw new Error('no free ports')
+}
+
+async function logIn(shop: Shop, email: string, password: string): Promise<string> {
+  const { status, body } = await call(`${shop.urls.users}/sessions`, { body: { email, password } })
+  assert.equal(status, 201)
+  return String(body['access_token'])
+}
+
+/** A request as the plainest client sends it. */
+export async function call(url: string, { method, body, token, key }: Call = {}): Promise<Answer> {
+  const response = await fetch(url, {
+    method: method ?? (body === undefined ? 'GET' : 'POST'),
+    headers: {
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(key === undefined ? {} : { 'idempotency-key': key }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  })
+  const parsed = (await response.json()) as Record<string, unknown>
+  return { status: response.status, body: parsed, headers: response.headers }
+}
+
+/** Runs `task` for 0 to count − 1, `connections` at a time. */
+export async function inParallel<Result>(
+  count: number,
+  connections: number,
+  task: (index: number) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = []
+  let next = 0
+  const worker = async () => {
+    while (next < count) {
+      const index = next
+      next += 1
+      results[index] = await task(index)
+    }
+  }
+  await Promise.all(Array.from({ length: connections }, worker))
+  return results
+}
+
+type Money = { amount: number; currency: string }
+export type Order = {
+  id: string
+  status: string
+  total: Money | null
+  line_items: { product_id: string; quantity: number }[]
+}
+type Payment = {
+  id: string
+  order_id: string | null
+  status: string
+  amount_received: number
+  amount_refunded: number
+}
+type Entry = {
+  sequence: number
+  type: string
+  amount: number
+  metadata: { payment_id: string; order_id?: string } | null
+}
+
+/** All pages of a list. */
+export async function readAll<Item>(url: string, token: string): Promise<Item[]> {
+  const items: Item[] = []
+  let cursor: string | null = null
+  do {
+    const page: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`
+    const { status, body } = await call(`${url}?limit=100${page}`, { token })
+    assert.equal(status, 200)
+    items.push(...(body['data'] as Item[]))
+    cursor = body['next_cursor'] as string | null
+  } while (cursor !== null)
+  return items
+}
+
+async function readRecord({ shop }: TestShop): Promise<Entry[]> {
+  const key = readFileSync(path.join(shop.dataDir, 'secrets/provider-api-key'), 'utf8').trim()
+  const entries: Entry[] = []
+  let after: number | null = 0
+  while (after !== null) {
+    const url: string = `${shop.urls.provider}/v1/record?after=${after}`
+    const { body } = await call(url, { token: key })
+    entries.push(...(body['data'] as Entry[]))
+    after = body['next'] as number | null
+  }
+  return entries
+}
+
+const sum = (numbers: number[]) => numbers.reduce((total, each) => total + each, 0)
+
+// What an order's buyer has paid and not got back, by the provider's own record.
+function keptByOrder(record: Entry[]): Map<string, number> {
+  const kept = new Map<string, number>()
+  for (const { type, amount, metadata } of record) {
+    const id = metadata?.order_id
+    if (id === undefined || !['charged', 'captured', 'refunded'].includes(type)) continue
+    kept.set(id, (kept.get(id) ?? 0) + (type === 'refunded' ? -amount : amount))
+  }
+  return kept
+}
+
+/** Fails unless provider, ledger, payments, orders and stock tell one story, id by id. Gives the orders. */
+export async function checkBooks(at: TestShop): Promise<Order[]> {
+  const { urls } = at.shop
+  const orders = await readAll<Order>(`${urls.orders}/orders`, at.admin)
+  const payments = await readAll<Payment>(`${urls.payments}/payments`, at.admin)
+  const record = await readRecord(at)
+  const kept = keptByOrder(record)
+  for (const { id, status, total } of orders) {
+    assert.ok(['confirmed', 'completed', 'canceled'].includes(status), `${id} has ended: ${status}`)
+    const owed = status === 'canceled' ? 0 : (total?.amount ?? -1)
+    assert.equal(kept.get(id) ?? 0, owed, `the provider's record of ${id}, ${status}`)
+    const charges = record.filter(
+      ({ type, metadata }) => type === 'charged' && metadata?.order_id === id,
+    )
+    assert.ok(charges.length <= 1, `${id} was charged once`)
+    const payment = payments.find(({ order_id }) => order_id === id)
+    const net = (payment?.amount_received ?? 0) - (payment?.amount_refunded ?? 0)
+    assert.equal(net, owed, `the payment of ${id}`)
+  }
+  await checkLedger(at, payments, record)
+  await checkStock(at, orders)
+  return orders
+}
+
+async function checkLedger(at: TestShop, payments: Payment[], record: Entry[]): Promise<void> {
+  const { body } = await call(`${at.shop.urls.payments}/ledger/balance`, { token: at.admin })
+  const [balance] = body['data'] as Record<string, number>[]
+  const moved = (types: string[]) =>
+    sum(record.filter(({ type }) => types.includes(type)).map(({ amount }) => amount))
+  assert.equal(balance?.['sum_of_balances'] ?? 0, 0)
+  assert.equal(balance?.['charged'] ?? 0, moved(['charged', 'captured']), 'ledger and provider')
+  assert.equal(balance?.['refunded'] ?? 0, moved(['refunded']), 'ledger and provider')
+  assert.equal(sum(payments.map((each) => each.amount_received)), balance?.['charged'] ?? 0)
+}
+
+// Until a sale is told by events, what is confirmed stays reserved.
+async function checkStock(at: TestShop, orders: Order[]): Promise<void> {
+  const held = new Map<string, number>()
+  for (const { status, line_items } of orders) {
+    if (status === 'canceled') continue
+    for (const { product_id, quantity } of line_items) {
+      held.set(product_id, (held.get(product_id) ?? 0) + quantity)
+    }
+  }
+  const wanted = new Set(orders.flatMap((each) => each.line_items.map((line) => line.product_id)))
+  for (const id of wanted) {
+    const { status, body } = await stockOf(at, id)
+    if (status === 404) continue
+    assert.equal(body['reserved_quantity'], held.get(id) ?? 0, `what is held of ${id}`)
+    assert.ok(Number(body['available_quantity']) >= 0)
+  }
+}
+
+/** Levels of a product, for the admin. */
+export const stockOf = ({ shop, admin }: TestShop, id: string): Promise<Answer> =>
+  call(`${shop.urls.products}/products/${id}/stock`, { token: admin })
+
+/** Creates a product of one price and gives its id. */
+export async function newProduct(at: TestShop, id: string, stock: number): Promise<string> {
+  const price = { amount: 1_250, currency: 'USD' }
+  const body = { id, name: `Product ${id}`, description: '', category: 'Tests', price, stock }
+  const answer = await call(`${at.shop.urls.products}/products`, { body, token: at.admin })
+  assert.equal(answer.status, 201)
+  return id
+}
+
+/** Waits until `holds`; fails after `limitMs`. */
+export async function until(holds: () => Promise<boolean>, limitMs: number): Promise<void> {
+  const deadlineMs = performance.now() + limitMs
+  while (!(await holds())) {
+    assert.ok(performance.now() < deadlineMs, `not within ${limitMs} ms`)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+}
