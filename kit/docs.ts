@@ -1,7 +1,5 @@
 /** Owns /docs: Swagger UI from its npm package, served from here so that it works offline. */
 import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import path from 'node:path'
 import type { Hono } from 'hono'
 import type { HttpEnv } from './http.ts'
 
@@ -9,6 +7,8 @@ const ASSETS: Record<string, string> = {
   'swagger-ui.css': 'text/css; charset=utf-8',
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
 }
+
+const PACKAGE = import.meta.resolve('swagger-ui-dist/package.json')
 
 // Only what is served from here may run: the page must not reach out.
 const CONTENT_SECURITY_POLICY =
@@ -26,10 +26,7 @@ export function addDocs(http: Hono<HttpEnv>, title: string): void {
     const asset = c.req.param('asset')
     const type = ASSETS[asset]
     if (type === undefined) return c.notFound()
-    const folder = path.dirname(
-      createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'),
-    )
-    const content = await readFile(path.join(folder, asset))
+    const content = await readFile(new URL(asset, PACKAGE))
     return c.body(content, 200, { 'content-type': type, 'cache-control': 'public, max-age=86400' })
   })
 }

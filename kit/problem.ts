@@ -31,7 +31,7 @@ export type ProblemOptions = {
   /** What happened here and what to do about it, for a person. */
   detail?: string
   errors?: FieldError[]
-  /** Extension members of the problem document, such as `order_id`. */
+  /** Extension members of the problem document, such as `decline_code`. */
   members?: Record<string, unknown>
   /** Seconds for the Retry-After header. */
   retryAfterS?: number

@@ -119,7 +119,7 @@ type Entry = {
 }
 
 /** All pages of a list. */
-export async function readAll<Item>(url: string, token: string): Promise<Item[]> {
+async function readAll<Item>(url: string, token: string): Promise<Item[]> {
   const items: Item[] = []
   let cursor: string | null = null
   do {

@@ -51,7 +51,7 @@ function uniqueById(ids: Set<string>): (order: Order) => boolean {
 }
 
 /** What a request gets whose id or key is held already (rule 17). */
-export function outcomeOfHeld(order: Order, holders: Order[]): PlaceOutcome {
+function outcomeOfHeld(order: Order, holders: Order[]): PlaceOutcome {
   const { id, ownerId, idempotencyKey, requestHash } = order
   const byKey = holders.find(
     (held) =>

@@ -126,6 +126,25 @@ test('a neighbour that is down: 202 and the pending order, which completes by it
   assert.equal((await openOrders()).length, 0)
 })
 
+test('rule 5: an order costs what it was quoted, whenever it is driven again', async () => {
+  shop.down.add('payments.test')
+  const accepted = await place()
+  assert.equal(accepted.status, 202)
+  const desk = shop.products.prices['prd_desk']
+  assert.ok(desk)
+  desk.amount += 1
+  try {
+    shop.down.delete('payments.test')
+    const location = String(accepted.headers.get('location'))
+    await until(async () => (await call(shop, location)).body['status'] === 'confirmed')
+    const { body } = await call(shop, location)
+    assert.deepEqual(body['total'], { amount: 1000, currency: 'USD' })
+    assert.equal(shop.payments.payments.get(String(body['id']))?.received, 1000)
+  } finally {
+    desk.amount -= 1
+  }
+})
+
 async function until(holds: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 200; tries += 1) {
     if (await holds()) return

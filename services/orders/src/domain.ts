@@ -4,11 +4,11 @@ import type { CANCEL_REASONS, ORDER_STATUSES, OrderResource, PlaceOrderBody } fr
 
 export type OrderStatus = (typeof ORDER_STATUSES)[number]
 export type CancelReason = (typeof CANCEL_REASONS)[number]
-export type FulfillmentStatus = OrderResource['fulfillment_status']
+type FulfillmentStatus = OrderResource['fulfillment_status']
 export type NextAction = { type: string; url: string }
 
 /** A line as asked for. */
-export type Line = { product_id: string; quantity: number }
+type Line = { product_id: string; quantity: number }
 /** A line as products quoted it: `unit_price` in minor units of the order's currency. */
 export type PricedLine = Line & { name: string; unit_price: number }
 

@@ -1,179 +1,185 @@
-/** Owns what others may know of payments: its resources and commands, as schemas. Routes: openapi.ts. */
-import { z } from '@hono/zod-openapi'
-import { currency, id, MAX_AMOUNT, money, timestamp } from '@quartet/kit/schema'
+/** Owns what others may know of payments: its routes and commands, the only door for other services. */
+import { createRoute, z } from '@hono/zod-openapi'
+import { id, page, pageQuery, problemSchema } from '@quartet/kit/schema'
+import {
+  accountSchema,
+  createPaymentSchema,
+  createRefundSchema,
+  MAX_ITEMS,
+  movePaymentSchema,
+  PAYMENT_STATUSES,
+  paymentSchema,
+  payOutcomeSchema,
+  refundSchema,
+  transactionSchema,
+  voidOutcomeSchema,
+} from './contract/schemas.ts'
 
-/** Orders a command, at most. */
-export const MAX_ITEMS = 1_000
+// The envelope alone: items are validated apart, so that a bad one never fails its neighbours.
+const commandSchema = z
+  .strictObject({ items: z.array(z.unknown()).min(1).max(MAX_ITEMS) })
+  .openapi('Command')
 
-export const PAYMENT_STATUSES = [
-  'requires_payment_method',
-  'requires_confirmation',
-  'requires_action',
-  'processing',
-  'requires_capture',
-  'succeeded',
-  'canceled',
-  'failed',
-] as const
-
-const CAPTURE_METHODS = ['automatic', 'manual'] as const
-
-/** A payment provider's token for a way to pay, such as `pm_card_visa`; never a card number. */
-const paymentMethod = () =>
-  z
-    .string()
-    .regex(/^pm_[A-Za-z0-9_]{1,60}$/, 'must be a token of the payment provider: pm_…')
-    .openapi({ example: 'pm_card_visa' })
-
-/** A payment of one's own; with `order_id` a method for that order's open payment. */
-export const createPaymentSchema = z
-  .strictObject({
-    id: id().optional(),
-    amount: money(1),
-    payment_method: paymentMethod(),
-    capture_method: z.enum(CAPTURE_METHODS).optional(),
-    order_id: id().optional(),
-  })
-  .superRefine(({ order_id, id: own, capture_method }, context) => {
-    if (order_id === undefined) return
-    const message = 'is that of the order: leave it out'
-    if (own !== undefined) context.addIssue({ code: 'custom', path: ['id'], message })
-    if (capture_method !== undefined) {
-      context.addIssue({ code: 'custom', path: ['capture_method'], message })
-    }
-  })
-  .openapi('CreatePayment')
-export type CreatePaymentBody = z.output<typeof createPaymentSchema>
-
-export const movePaymentSchema = z
-  .strictObject({
-    status: z.enum(PAYMENT_STATUSES),
-    /** Of a capture: less than authorised, if so wished. */
-    amount_to_capture: money(1).optional(),
-  })
-  .openapi('MovePayment')
-
-export const createRefundSchema = z
-  .strictObject({ id: id().optional(), amount: money(1).optional() })
-  .openapi('CreateRefund')
-
-const amount = z.object({ amount: z.int(), currency: z.string() })
-const nextAction = z.object({ type: z.string(), url: z.string() })
-
-export const paymentSchema = z
-  .object({
-    id: z.string(),
-    order_id: z.string().nullable(),
-    owner_id: z.string(),
-    amount,
-    status: z.enum(PAYMENT_STATUSES),
-    capture_method: z.enum(CAPTURE_METHODS),
-    payment_method: z.string().nullable(),
-    amount_capturable: z.int(),
-    amount_received: z.int(),
-    amount_refunded: z.int(),
-    attempt: z.int(),
-    code: z.string().nullable(),
-    next_action: nextAction.nullable(),
-    created_at: timestamp(),
-    updated_at: timestamp(),
-  })
-  .openapi('Payment')
-export type PaymentResource = z.input<typeof paymentSchema>
-
-export const refundSchema = z
-  .object({
-    id: z.string(),
-    payment_id: z.string(),
-    amount,
-    status: z.enum(['pending', 'succeeded', 'failed', 'canceled']),
-    reason: z.string().nullable(),
-    created_at: timestamp(),
-    updated_at: timestamp(),
-  })
-  .openapi('Refund')
-export type RefundResource = z.input<typeof refundSchema>
-
-/** What went into and came out of an account, in minor units; `balance` is input − output. */
-export const accountSchema = z
-  .object({
-    account: z.string(),
-    currency: z.string(),
-    input: z.int(),
-    output: z.int(),
-    balance: z.int(),
-  })
-  .openapi('LedgerAccount')
-
-export const transactionSchema = z
-  .object({
-    id: z.string(),
-    kind: z.enum(['charge', 'refund']),
-    payment_id: z.string(),
-    postings: z.array(
-      z.object({
-        source: z.string(),
-        destination: z.string(),
-        amount: z.int(),
-        currency: z.string(),
-      }),
-    ),
-    created_at: timestamp(),
-  })
-  .openapi('LedgerTransaction')
-
-/**
- * Pays for an order, once. Fingerprint: owner, amount, currency. Without `payment_method` the
- * payment is opened and waits for one.
- */
-export const payItemSchema = z.object({
-  order_id: id(),
-  owner_id: id(),
-  amount: z.object({ amount: z.int().min(0).max(MAX_AMOUNT), currency: currency() }),
-  payment_method: paymentMethod().nullable(),
-  capture_method: z.enum(CAPTURE_METHODS),
+const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
+  description,
+  content: { 'application/json': { schema } },
 })
-export type PayItem = z.output<typeof payItemSchema>
+const problem = (description: string) => ({
+  description,
+  content: { 'application/problem+json': { schema: problemSchema } },
+})
+const body = <Schema extends z.ZodType>(schema: Schema) => ({
+  required: true,
+  content: { 'application/json': { schema } },
+})
+const path = <Name extends string>(name: Name) =>
+  z.object({ [name]: z.string().openapi({ param: { name, in: 'path' } }) } as Record<
+    Name,
+    z.ZodString
+  >)
 
-/** Undoes whatever an order's payment has done, or will do. */
-export const voidItemSchema = z.object({ order_id: id(), owner_id: id() })
-export type VoidItem = z.output<typeof voidItemSchema>
+const security = [{ bearer: [] }]
+const payments = { tags: ['payments'], security }
+const ledger = { tags: ['ledger'], security }
+const commands = { tags: ['commands'], security }
+const notThere = problem('Payment not found')
 
-/**
- * Final: `succeeded`, `requires_capture` (authorised), `declined`, `canceled` (undone), `conflict`
- * (another order's answer stands under this id). Amounts in minor units.
- */
-export const payOutcomeSchema = z
-  .object({
-    order_id: z.string(),
-    payment_id: z.string().nullable(),
-    outcome: z.enum([
-      'succeeded',
-      'requires_capture',
-      'processing',
-      'requires_action',
-      'requires_payment_method',
-      'declined',
-      'canceled',
-      'conflict',
-      'invalid',
-    ]),
-    amount_received: z.int(),
-    amount_capturable: z.int(),
-    currency: z.string().nullable(),
-    code: z.string().nullable(),
-    next_action: nextAction.nullable(),
-  })
-  .openapi('PayOutcome')
-export type PayOutcome = z.output<typeof payOutcomeSchema>
-
-/** `canceled` only when nothing is held and all that was charged is given back. */
-export const voidOutcomeSchema = z
-  .object({
-    order_id: z.string(),
-    payment_id: z.string().nullable(),
-    outcome: z.enum(['canceled', 'processing', 'conflict', 'invalid']),
-    amount_refunded: z.int(),
-  })
-  .openapi('VoidOutcome')
-export type VoidOutcome = z.output<typeof voidOutcomeSchema>
+export const routes = {
+  create: createRoute({
+    ...payments,
+    method: 'post',
+    path: '/payments',
+    summary: 'Pay, or pay for an order that waits for it',
+    request: { body: body(createPaymentSchema) },
+    responses: {
+      201: json(paymentSchema, 'Succeeded, or authorised'),
+      202: json(paymentSchema, 'Processing, or the buyer must act (`next_action.url`)'),
+      402: problem('`payment_declined`, with `payment_id` and `decline_code`'),
+      404: problem('The order has no payment that waits'),
+      409: problem('`id_taken`, `invalid_transition`, `amount_mismatch`'),
+    },
+  }),
+  read: createRoute({
+    ...payments,
+    method: 'get',
+    path: '/payments/{id}',
+    summary: 'Read a payment',
+    request: { params: path('id') },
+    responses: { 200: json(paymentSchema, 'The payment'), 404: notThere },
+  }),
+  list: createRoute({
+    ...payments,
+    method: 'get',
+    path: '/payments',
+    summary: "List payments, newest first: one's own, or everyone's for an admin",
+    request: {
+      query: z.object({
+        ...pageQuery,
+        order_id: id().optional(),
+        status: z.enum(PAYMENT_STATUSES).optional(),
+      }),
+    },
+    responses: { 200: json(page(paymentSchema), 'A page of payments') },
+  }),
+  move: createRoute({
+    ...payments,
+    method: 'put',
+    path: '/payments/{id}',
+    summary: 'Cancel a payment of one’s own (`canceled`), or capture one (`succeeded`, admin)',
+    request: { params: path('id'), body: body(movePaymentSchema) },
+    responses: {
+      200: json(paymentSchema, 'Moved'),
+      202: json(paymentSchema, 'The provider has not confirmed yet'),
+      404: notThere,
+      409: problem('`invalid_transition`, `belongs_to_order`'),
+    },
+  }),
+  refund: createRoute({
+    ...payments,
+    method: 'post',
+    path: '/payments/{id}/refunds',
+    summary: 'Give back a part, or all that remains (admin)',
+    request: { params: path('id'), body: body(createRefundSchema) },
+    responses: {
+      201: json(refundSchema, 'Refunded, or `pending` at the provider'),
+      404: notThere,
+      409: problem('`refund_exceeds_remaining`, `invalid_transition`'),
+    },
+  }),
+  listRefunds: createRoute({
+    ...payments,
+    method: 'get',
+    path: '/payments/{id}/refunds',
+    summary: 'List the refunds of a payment, newest first',
+    request: { params: path('id'), query: z.object(pageQuery) },
+    responses: { 200: json(page(refundSchema), 'A page of refunds'), 404: notThere },
+  }),
+  accounts: createRoute({
+    ...ledger,
+    method: 'get',
+    path: '/ledger/accounts',
+    summary: 'List accounts with their volumes, by name (admin)',
+    request: { query: z.object(pageQuery) },
+    responses: { 200: json(page(accountSchema), 'A page of accounts') },
+  }),
+  account: createRoute({
+    ...ledger,
+    method: 'get',
+    path: '/ledger/accounts/{account}',
+    summary: 'Read the volumes of an account, per currency (admin)',
+    request: { params: path('account') },
+    responses: {
+      200: json(z.object({ data: z.array(accountSchema) }), 'Volumes; empty when unused'),
+    },
+  }),
+  transactions: createRoute({
+    ...ledger,
+    method: 'get',
+    path: '/ledger/transactions',
+    summary: 'List transactions with their postings, newest first (admin)',
+    request: { query: z.object({ ...pageQuery, payment_id: id().optional() }) },
+    responses: { 200: json(page(transactionSchema), 'A page of transactions') },
+  }),
+  balance: createRoute({
+    ...ledger,
+    method: 'get',
+    path: '/ledger/balance',
+    summary:
+      'The trial balance: per currency what came in from the world, what went back, and the sum of all balances, which is 0 (admin)',
+    responses: {
+      200: json(
+        z.object({
+          data: z.array(
+            z.object({
+              currency: z.string(),
+              charged: z.int(),
+              refunded: z.int(),
+              sum_of_balances: z.int(),
+            }),
+          ),
+        }),
+        'Per currency',
+      ),
+    },
+  }),
+  pay: createRoute({
+    ...commands,
+    method: 'post',
+    path: '/commands/pay',
+    summary: 'Pay for orders (service `orders`, scope `pay`)',
+    request: { body: body(commandSchema) },
+    responses: {
+      200: json(z.object({ outcomes: z.array(payOutcomeSchema) }), 'One outcome per item'),
+    },
+  }),
+  void: createRoute({
+    ...commands,
+    method: 'post',
+    path: '/commands/void',
+    summary: 'Undo the payments of orders (service `orders`, scope `void`)',
+    request: { body: body(commandSchema) },
+    responses: {
+      200: json(z.object({ outcomes: z.array(voidOutcomeSchema) }), 'One outcome per item'),
+    },
+  }),
+} as const

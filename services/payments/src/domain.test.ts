@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { PAYMENT_STATUSES } from './contract.ts'
+import { PAYMENT_STATUSES } from './contract/schemas.ts'
 import {
   advanceUndo,
   bookingsOf,

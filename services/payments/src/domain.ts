@@ -1,8 +1,8 @@
 /** Owns what a payment is, how it moves, and what is to be asked of the provider next. Pure. */
-import type { PAYMENT_STATUSES } from './contract.ts'
+import type { PAYMENT_STATUSES } from './contract/schemas.ts'
 
 export type PaymentStatus = (typeof PAYMENT_STATUSES)[number]
-export type NextAction = { type: string; url: string }
+type NextAction = { type: string; url: string }
 
 /** All that is stored of a payment. Amounts in minor units; a tombstone has no amount. */
 export type Payment = {
@@ -34,7 +34,7 @@ export type Payment = {
   updatedAt: Date
 }
 
-export type RefundStatus = 'pending' | 'succeeded' | 'failed' | 'canceled'
+type RefundStatus = 'pending' | 'succeeded' | 'failed' | 'canceled'
 export type Refund = {
   id: string
   paymentId: string
@@ -46,7 +46,7 @@ export type Refund = {
 }
 
 /** The state machine: forward only, whatever arrives late (rule 9). What isn't here can't happen. */
-export const TRANSITIONS: Record<PaymentStatus, readonly PaymentStatus[]> = {
+const TRANSITIONS: Record<PaymentStatus, readonly PaymentStatus[]> = {
   requires_payment_method: ['processing', 'canceled'],
   requires_confirmation: ['processing', 'canceled'],
   processing: [
@@ -206,7 +206,7 @@ export function nextCall(payment: Payment, refunds: Refund[]): Call | undefined 
 
 /** Where money is from and goes to outside of the shop. */
 export const WORLD = 'world'
-export const accountOf = (paymentId: string): string => `payments:${paymentId}`
+const accountOf = (paymentId: string): string => `payments:${paymentId}`
 
 /** One movement of money, from `source` to `destination`, booked once under its id. */
 export type Booking = {

@@ -4,7 +4,7 @@ import { decodeCursor, toPage } from '@quartet/kit/cursor'
 import type { Http } from '@quartet/kit/http'
 import type { World } from '@quartet/kit/world'
 import { WORLD } from './domain.ts'
-import { routes } from './openapi.ts'
+import { routes } from './contract.ts'
 import { toAccount } from './resources.ts'
 import {
   listAccounts,

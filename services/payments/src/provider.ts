@@ -5,7 +5,7 @@ import { z } from 'zod'
 import type { Config } from './config.ts'
 import { chargeKeyOf, type Call, type ChargeState } from './domain.ts'
 
-export type RefundState = { key: string; status: 'succeeded' | 'failed'; reason: string | null }
+type RefundState = { key: string; status: 'succeeded' | 'failed'; reason: string | null }
 
 /** What the provider told, by key; a key that is missing got no answer, or none that is understood. */
 export type Told = { charges: Map<string, ChargeState>; refunds: Map<string, RefundState> }

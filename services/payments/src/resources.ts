@@ -1,5 +1,5 @@
 /** Owns how payments, refunds and the ledger are shown. */
-import type { PaymentResource, RefundResource } from './contract.ts'
+import type { PaymentResource, RefundResource } from './contract/schemas.ts'
 import type { Payment, Refund } from './domain.ts'
 import type { Volumes } from './store/ledger.ts'
 

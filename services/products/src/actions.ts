@@ -1,7 +1,7 @@
 /** Owns the verbs of the catalog and of the stock of one product: each in one transaction with its events. */
 import { appendEvents } from '@quartet/kit/events'
 import type { World } from '@quartet/kit/world'
-import type { UpdateProductBody } from './contract.ts'
+import type { UpdateProductBody } from './contract/schemas.ts'
 import { availableOf, type Level, type Movement, type Product } from './domain.ts'
 import { productChanged, stockDepleted } from './events.ts'
 import { findProducts, insertProduct, updateProduct, type Listing } from './store/catalog.ts'

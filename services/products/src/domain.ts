@@ -1,5 +1,5 @@
 /** Owns what a product and a reservation are, and who gets the stock when it is short. Pure. */
-import type { MOVEMENT_KINDS, QuotedLine, ReserveItem } from './contract.ts'
+import type { MOVEMENT_KINDS, QuotedLine, ReserveItem } from './contract/schemas.ts'
 
 export type Product = {
   id: string
@@ -18,7 +18,7 @@ export type Product = {
 export type Level = { stocked: number; reserved: number }
 export const availableOf = ({ stocked, reserved }: Level): number => stocked - reserved
 
-export type MovementKind = (typeof MOVEMENT_KINDS)[number]
+type MovementKind = (typeof MOVEMENT_KINDS)[number]
 
 /** One reason why a level changed. */
 export type Movement = {

@@ -15,12 +15,8 @@ import {
 } from './actions.ts'
 import type { Desk } from './commands/desk.ts'
 import type { Config } from './config.ts'
-import {
-  routes,
-  type CreateProductBody,
-  type MovementResource,
-  type ProductResource,
-} from './contract.ts'
+import { routes } from './contract.ts'
+import type { CreateProductBody, MovementResource, ProductResource } from './contract/schemas.ts'
 import { availableOf, type Level, type Product } from './domain.ts'
 import { toTextQuery } from './search.ts'
 import {

@@ -1,6 +1,6 @@
 /** Owns the SQL of stock: levels, reservations and movements, in batches sorted by key. */
 import type { Tx } from '@quartet/kit/postgres'
-import type { ReserveItem } from './contract.ts'
+import type { ReserveItem } from './contract/schemas.ts'
 import type { Answer, Level, Movement, ReservationState } from './domain.ts'
 
 export type Reservation = {

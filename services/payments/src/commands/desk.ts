@@ -10,7 +10,7 @@ import {
   type PayOutcome,
   type VoidItem,
   type VoidOutcome,
-} from '../contract.ts'
+} from '../contract/schemas.ts'
 import type { Payment } from '../domain.ts'
 import type { Worker } from '../work.ts'
 import { openOrderPayments, undoOrderPayments, type Intended } from './order-payments.ts'

@@ -1,5 +1,5 @@
 /** Owns the commands on orders' payments: a batch in, the payments out, with the work that is left to do. */
-import type { PayItem, VoidItem } from '../contract.ts'
+import type { PayItem, VoidItem } from '../contract/schemas.ts'
 import type { Payment } from '../domain.ts'
 import { intend, newPayment, openNew, toWork, type Dependencies } from '../intention.ts'
 import { findPaymentsOfOrders } from '../store.ts'

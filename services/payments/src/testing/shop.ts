@@ -16,7 +16,7 @@ import { realRandom, type App, type Fetch } from '@quartet/kit/world'
 import { createProvider } from '../../../../tools/provider/app.ts'
 import { paymentsService } from '../app.ts'
 import { readConfig } from '../config.ts'
-import type { PayItem, PayOutcome, VoidItem, VoidOutcome } from '../contract.ts'
+import type { PayItem, PayOutcome, VoidItem, VoidOutcome } from '../contract/schemas.ts'
 
 const API_KEY = 'sk_test_0123456789abcdef'
 

@@ -11,7 +11,7 @@ import {
   type ReleaseOutcome,
   type ReserveItem,
   type ReserveOutcome,
-} from '../contract.ts'
+} from '../contract/schemas.ts'
 import { release, reserve } from './reservations.ts'
 
 /** The two commands: any items in, one outcome per item out, in order. */

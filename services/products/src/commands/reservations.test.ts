@@ -40,7 +40,7 @@ test('a reservation quotes the price and holds the stock', async () => {
   assert.deepEqual(await levelsOf(at, id), { stocked: 10, reserved: 3 })
 })
 
-test('rule 1: the first answer is the answer for ever, a refusal too, at the price it was given', async () => {
+test('rules 1, 5: the first answer is the answer for ever, a refusal too, at the price it was given', async () => {
   const id = await createProduct(at, { stock: 1 })
   const first = newOrder(id)
   const second = newOrder(id)

@@ -2,7 +2,12 @@
 import { appendEvents } from '@quartet/kit/events'
 import type { Tx } from '@quartet/kit/postgres'
 import type { Dependencies } from '../actions.ts'
-import type { ReleaseItem, ReleaseOutcome, ReserveItem, ReserveOutcome } from '../contract.ts'
+import type {
+  ReleaseItem,
+  ReleaseOutcome,
+  ReserveItem,
+  ReserveOutcome,
+} from '../contract/schemas.ts'
 import {
   availableOf,
   decideReservations,

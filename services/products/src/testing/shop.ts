@@ -9,7 +9,12 @@ import {
 import type { App } from '@quartet/kit/world'
 import { productsService } from '../app.ts'
 import { readConfig } from '../config.ts'
-import type { ReleaseItem, ReleaseOutcome, ReserveItem, ReserveOutcome } from '../contract.ts'
+import type {
+  ReleaseItem,
+  ReleaseOutcome,
+  ReserveItem,
+  ReserveOutcome,
+} from '../contract/schemas.ts'
 
 /** One replica on a database of its own; `open` adds another. */
 export async function createTestProducts() {
