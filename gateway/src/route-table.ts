@@ -8,6 +8,7 @@ export const SERVICE_OF = {
   users: 'users',
   sessions: 'users',
   products: 'products',
+  categories: 'products',
   orders: 'orders',
   payments: 'payments',
   ledger: 'payments',
