@@ -1,7 +1,7 @@
 /** Owns batching: what arrives while a batch is in flight joins the next one. No timer, bounded queues. */
 import { Problem } from './problem.ts'
 import { ConnectionLost, isDataError } from './postgres.ts'
-import type { Timers } from './world.ts'
+import type { Timers } from './time.ts'
 
 export type BatchOptions<Item, Outcome> = {
   /** Named in the error of a full queue. */

@@ -1,7 +1,11 @@
 /** Owns how a command's items are answered: each checked apart, all gathered into batches, within a budget. */
-import type { z } from 'zod'
+import { z } from '@hono/zod-openapi'
 import type { Batcher } from './batch.ts'
 import type { World } from './world.ts'
+
+/** The envelope of a command: 1 to `maxItems` items, which are checked apart, each for itself. */
+export const commandSchema = (maxItems: number) =>
+  z.strictObject({ items: z.array(z.unknown()).min(1).max(maxItems) }).openapi('Command')
 
 /** An item that can't be read, or one that isn't finished within the budget: ask again by its key. */
 export type Undecided = 'invalid' | 'processing'

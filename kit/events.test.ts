@@ -4,7 +4,7 @@ import { after, before, beforeEach, test } from 'node:test'
 import { appendEvents, createSequencer, sequenceOutbox, type Sequencer } from './events.ts'
 import type { Database } from './postgres.ts'
 import { createTestDatabase, createTestWorld, type TestDatabase } from './testing.ts'
-import { realClock, realTimers } from './world.ts'
+import { realClock, realTimers } from './time.ts'
 
 let database: TestDatabase
 let db: Database

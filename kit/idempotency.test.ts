@@ -9,7 +9,8 @@ import { silentLog } from './log.ts'
 import type { Database } from './postgres.ts'
 import { Problem } from './problem.ts'
 import { advanceUntil, createTestDatabase, createTestWorld, type TestDatabase } from './testing.ts'
-import { realClock, realTimers, type World } from './world.ts'
+import { realClock, realTimers } from './time.ts'
+import type { World } from './world.ts'
 
 let database: TestDatabase
 let db: Database

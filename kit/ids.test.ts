@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import { createIds, derivedId } from './ids.ts'
-import { realRandom } from './world.ts'
+import { realRandom } from './random.ts'
 
 test('ids made later sort later, whatever their random part', () => {
   let nowMs = 0

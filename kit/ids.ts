@@ -1,5 +1,6 @@
 /** Owns identifiers: a prefix and a time-ordered part, text of at most 64 characters. */
-import type { Clock, Random } from './world.ts'
+import type { Random } from './random.ts'
+import type { Clock } from './time.ts'
 
 export type Ids = {
   /** A new id such as `usr_01jd3w8h6sx2c9k5m7q0r4t8vz`: ids made later sort later (to the millisecond). */

@@ -13,7 +13,8 @@ import {
   type Tx,
 } from './postgres.ts'
 import { createTestDatabase, type TestDatabase } from './testing.ts'
-import { realRandom, realTimers } from './world.ts'
+import { realRandom } from './random.ts'
+import { realTimers } from './time.ts'
 
 let database: TestDatabase
 let db: Database

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import pg from 'pg'
 import type { Log } from './log.ts'
-import type { Random, Timers } from './world.ts'
+import type { Random } from './random.ts'
+import type { Timers } from './time.ts'
 
 /** What a store function is given first: statements of one transaction, one after another. */
 export type Tx = {

@@ -3,7 +3,8 @@ import { collectDefaultMetrics } from 'prom-client'
 import { ConfigError } from './config.ts'
 import { migrate } from './migrate.ts'
 import { listen } from './server.ts'
-import { createRealWorld, realTimers, type App, type Service, type WorldConfig } from './world.ts'
+import { realTimers } from './time.ts'
+import { createRealWorld, type App, type Service, type WorldConfig } from './world.ts'
 
 type RunConfig = WorldConfig & { HOST: string; PORT: number }
 

@@ -2,7 +2,7 @@
 import type { Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
-import { realTimers } from './world.ts'
+import { realTimers } from './time.ts'
 
 export type HttpServer = {
   /** The port it listens on: of interest when 0 was asked for. */

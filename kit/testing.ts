@@ -14,7 +14,9 @@ import { createIds } from './ids.ts'
 import { silentLog, type Log } from './log.ts'
 import { migrate } from './migrate.ts'
 import { connectPostgres, type Database } from './postgres.ts'
-import { realRandom, realTimers, type Clock, type Fetch, type Timers, type World } from './world.ts'
+import { realRandom } from './random.ts'
+import { realTimers, type Clock, type Timers } from './time.ts'
+import type { Fetch, World } from './world.ts'
 
 export type TestDatabase = { url: string; db: Database; drop: () => Promise<void> }
 

@@ -1,5 +1,5 @@
 /** Owns the limit on waiting for somebody else: a signal for those who listen to it, a rejection for those who don't. */
-import type { Timers } from './world.ts'
+import type { Timers } from './time.ts'
 
 /**
  * Gives what `use` gives, or rejects after `timeoutMs` with an Error of name TimeoutError. The signal

@@ -1,25 +1,10 @@
 /** Owns what a service may touch: its world, and the one place that builds the real one. */
-import { randomBytes } from 'node:crypto'
 import { createRealCrypto, type Crypto } from './crypto.ts'
 import { createIds, type Ids } from './ids.ts'
 import { createLog, type Log } from './log.ts'
 import { connectPostgres, type Database } from './postgres.ts'
-
-/** Wall-clock time in milliseconds since the epoch. */
-export type Clock = { now: () => number }
-
-export type Timers = {
-  /** Calls `action` once after `delayMs`; the returned function takes the call back. */
-  after: (delayMs: number, action: () => void) => () => void
-  /** Resolves after `delayMs`. */
-  sleep: (delayMs: number) => Promise<void>
-}
-
-export type Random = {
-  /** A number in [0, 1), for jitter. */
-  fraction: () => number
-  bytes: (count: number) => Uint8Array
-}
+import { realRandom, type Random } from './random.ts'
+import { realClock, realTimers, type Clock, type Timers } from './time.ts'
 
 export type Fetch = (url: string, init?: RequestInit) => Promise<Response>
 
@@ -52,21 +37,6 @@ export type Service<Config> = {
   /** Folder of the service's own `NNNN.do.what.sql` files. */
   migrations: URL
   createApp: (world: World<Config>) => App
-}
-
-export const realClock: Clock = { now: () => Date.now() }
-
-export const realTimers: Timers = {
-  after(delayMs, action) {
-    const timer = setTimeout(action, delayMs)
-    return () => clearTimeout(timer)
-  },
-  sleep: (delayMs) => new Promise((resolve) => setTimeout(resolve, delayMs)),
-}
-
-export const realRandom: Random = {
-  fraction: () => Math.random(),
-  bytes: (count) => randomBytes(count),
 }
 
 /** What the real world needs to know of a service. */

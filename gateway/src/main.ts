@@ -1,7 +1,7 @@
 /** Owns the process: the gateway in the real world. */
 import { createLog } from '@quartet/kit/log'
 import { readConfigOrExit, serveUntilSignal } from '@quartet/kit/run-service'
-import { realClock, realTimers } from '@quartet/kit/world'
+import { realClock, realTimers } from '@quartet/kit/time'
 import { gatewayService } from './app.ts'
 
 const config = readConfigOrExit(gatewayService)

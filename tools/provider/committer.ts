@@ -1,7 +1,7 @@
 /** Owns the one way into the book: decide, make it durable, then answer; all that waits shares an fsync. */
 import type { Log } from '@quartet/kit/log'
 import { Problem } from '@quartet/kit/problem'
-import type { Clock } from '@quartet/kit/world'
+import type { Clock } from '@quartet/kit/time'
 import { merge, openDraft, type Book, type Draft } from './book.ts'
 import type { RecordEntry } from './contract.ts'
 import type { DurableRecord } from './record.ts'

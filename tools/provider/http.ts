@@ -8,7 +8,7 @@ import { invalidRequest } from '@quartet/kit/http'
 import type { Log } from '@quartet/kit/log'
 import { Problem, problemResponse } from '@quartet/kit/problem'
 import type { Metrics } from '@quartet/kit/telemetry'
-import type { Clock } from '@quartet/kit/world'
+import type { Clock } from '@quartet/kit/time'
 
 /** The socket below a request; absent when `fetch` is called without a server. */
 type Socketed = { incoming?: { socket: { resetAndDestroy: () => unknown } } }

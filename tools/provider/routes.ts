@@ -1,7 +1,7 @@
 /** Owns the routes: HTTP → action → HTTP. */
 import type { Context, Hono } from 'hono'
 import type { Metrics } from '@quartet/kit/telemetry'
-import type { Clock } from '@quartet/kit/world'
+import type { Clock } from '@quartet/kit/time'
 import {
   answerChallenge,
   cancel,

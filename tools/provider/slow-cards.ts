@@ -1,5 +1,5 @@
 /** Owns the waking up for charges in `processing`: each is concluded when it is due, also after a restart. */
-import type { Clock, Timers } from '@quartet/kit/world'
+import type { Clock, Timers } from '@quartet/kit/time'
 import { settle } from './actions.ts'
 import type { Book } from './book.ts'
 import type { Committer } from './committer.ts'

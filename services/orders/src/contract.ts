@@ -1,6 +1,7 @@
 /** Owns what others may know of orders: its routes and its resources, as schemas. */
 import { createRoute, z } from '@hono/zod-openapi'
-import { id, money, page, pageQuery, problemSchema, text, timestamp } from '@quartet/kit/schema'
+import { body, idInPath, json, keyHeader, problem, security } from '@quartet/kit/openapi'
+import { id, money, page, pageQuery, text, timestamp } from '@quartet/kit/schema'
 
 /** Lines an order, at most. */
 export const MAX_LINES = 100
@@ -117,25 +118,7 @@ export const orderSchema = z
 
 export type OrderResource = z.input<typeof orderSchema>
 
-const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
-  description,
-  content: { 'application/json': { schema } },
-})
-
-const problem = (description: string) => ({
-  description,
-  content: { 'application/problem+json': { schema: problemSchema } },
-})
-
-const orderId = z.object({ id: z.string().openapi({ param: { name: 'id', in: 'path' } }) })
-const security = [{ bearer: [] }]
 const tags = ['orders']
-
-const keyHeader = z.object({
-  'idempotency-key': z.string().optional().openapi({
-    description: 'Repeat the request with the same key as often as needed: it takes effect once.',
-  }),
-})
 
 export const routes = {
   place: createRoute({
@@ -149,7 +132,7 @@ export const routes = {
       'the stock is held until the order is paid by POST /payments or expires.',
     request: {
       headers: keyHeader,
-      body: { required: true, content: { 'application/json': { schema: placeOrderSchema } } },
+      body: body(placeOrderSchema),
     },
     responses: {
       201: json(orderSchema, 'Confirmed'),
@@ -166,7 +149,7 @@ export const routes = {
     tags,
     security,
     summary: 'Read an order',
-    request: { params: orderId },
+    request: { params: idInPath },
     responses: { 200: json(orderSchema, 'The order'), 404: problem('Order not found') },
   }),
   list: createRoute({
@@ -190,7 +173,7 @@ export const routes = {
     tags,
     security,
     summary: 'Cancel an order that is not fulfilled: releases its stock and refunds its payment',
-    request: { params: orderId, headers: keyHeader },
+    request: { params: idInPath, headers: keyHeader },
     responses: {
       200: json(orderSchema, 'Canceled'),
       202: json(orderSchema, 'Canceling: the way back is under way and will be completed'),
@@ -204,7 +187,7 @@ export const routes = {
     tags,
     security,
     summary: 'Mark a confirmed order as fulfilled (admin)',
-    request: { params: orderId, headers: keyHeader },
+    request: { params: idInPath, headers: keyHeader },
     responses: {
       200: json(orderSchema, 'Completed'),
       404: problem('Order not found'),

@@ -1,6 +1,8 @@
 /** Owns what others may know of payments: its routes and commands, the only door for other services. */
 import { createRoute, z } from '@hono/zod-openapi'
-import { id, page, pageQuery, problemSchema } from '@quartet/kit/schema'
+import { commandSchema } from '@quartet/kit/commands'
+import { body, idInPath, json, keyHeader, problem, security } from '@quartet/kit/openapi'
+import { id, page, pageQuery } from '@quartet/kit/schema'
 import {
   accountSchema,
   createPaymentSchema,
@@ -15,30 +17,10 @@ import {
   voidOutcomeSchema,
 } from './contract/schemas.ts'
 
-// The envelope alone: items are validated apart, so that a bad one never fails its neighbours.
-const commandSchema = z
-  .strictObject({ items: z.array(z.unknown()).min(1).max(MAX_ITEMS) })
-  .openapi('Command')
+const account = z.object({
+  account: z.string().openapi({ param: { name: 'account', in: 'path' } }),
+})
 
-const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
-  description,
-  content: { 'application/json': { schema } },
-})
-const problem = (description: string) => ({
-  description,
-  content: { 'application/problem+json': { schema: problemSchema } },
-})
-const body = <Schema extends z.ZodType>(schema: Schema) => ({
-  required: true,
-  content: { 'application/json': { schema } },
-})
-const path = <Name extends string>(name: Name) =>
-  z.object({ [name]: z.string().openapi({ param: { name, in: 'path' } }) } as Record<
-    Name,
-    z.ZodString
-  >)
-
-const security = [{ bearer: [] }]
 const payments = { tags: ['payments'], security }
 const ledger = { tags: ['ledger'], security }
 const commands = { tags: ['commands'], security }
@@ -50,7 +32,7 @@ export const routes = {
     method: 'post',
     path: '/payments',
     summary: 'Pay, or pay for an order that waits for it',
-    request: { body: body(createPaymentSchema) },
+    request: { headers: keyHeader, body: body(createPaymentSchema) },
     responses: {
       201: json(paymentSchema, 'Succeeded, or authorised'),
       202: json(paymentSchema, 'Processing, or the buyer must act (`next_action.url`)'),
@@ -64,7 +46,7 @@ export const routes = {
     method: 'get',
     path: '/payments/{id}',
     summary: 'Read a payment',
-    request: { params: path('id') },
+    request: { params: idInPath },
     responses: { 200: json(paymentSchema, 'The payment'), 404: notThere },
   }),
   list: createRoute({
@@ -86,7 +68,7 @@ export const routes = {
     method: 'put',
     path: '/payments/{id}',
     summary: 'Cancel a payment of one’s own (`canceled`), or capture one (`succeeded`, admin)',
-    request: { params: path('id'), body: body(movePaymentSchema) },
+    request: { params: idInPath, body: body(movePaymentSchema) },
     responses: {
       200: json(paymentSchema, 'Moved'),
       202: json(paymentSchema, 'The provider has not confirmed yet'),
@@ -99,7 +81,7 @@ export const routes = {
     method: 'post',
     path: '/payments/{id}/refunds',
     summary: 'Give back a part, or all that remains (admin)',
-    request: { params: path('id'), body: body(createRefundSchema) },
+    request: { params: idInPath, headers: keyHeader, body: body(createRefundSchema) },
     responses: {
       201: json(refundSchema, 'Refunded, or `pending` at the provider'),
       404: notThere,
@@ -111,7 +93,7 @@ export const routes = {
     method: 'get',
     path: '/payments/{id}/refunds',
     summary: 'List the refunds of a payment, newest first',
-    request: { params: path('id'), query: z.object(pageQuery) },
+    request: { params: idInPath, query: z.object(pageQuery) },
     responses: { 200: json(page(refundSchema), 'A page of refunds'), 404: notThere },
   }),
   accounts: createRoute({
@@ -127,7 +109,7 @@ export const routes = {
     method: 'get',
     path: '/ledger/accounts/{account}',
     summary: 'Read the volumes of an account, per currency (admin)',
-    request: { params: path('account') },
+    request: { params: account },
     responses: {
       200: json(z.object({ data: z.array(accountSchema) }), 'Volumes; empty when unused'),
     },
@@ -167,7 +149,7 @@ export const routes = {
     method: 'post',
     path: '/commands/pay',
     summary: 'Pay for orders (service `orders`, scope `pay`)',
-    request: { body: body(commandSchema) },
+    request: { body: body(commandSchema(MAX_ITEMS)) },
     responses: {
       200: json(z.object({ outcomes: z.array(payOutcomeSchema) }), 'One outcome per item'),
     },
@@ -177,7 +159,7 @@ export const routes = {
     method: 'post',
     path: '/commands/void',
     summary: 'Undo the payments of orders (service `orders`, scope `void`)',
-    request: { body: body(commandSchema) },
+    request: { body: body(commandSchema(MAX_ITEMS)) },
     responses: {
       200: json(z.object({ outcomes: z.array(voidOutcomeSchema) }), 'One outcome per item'),
     },

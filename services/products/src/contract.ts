@@ -1,6 +1,8 @@
 /** Owns what others may know of products: its routes and commands, the only door for other services. */
 import { createRoute, z } from '@hono/zod-openapi'
-import { page, pageQuery, problemSchema, text } from '@quartet/kit/schema'
+import { commandSchema } from '@quartet/kit/commands'
+import { body, idInPath, json, keyHeader, problem, security } from '@quartet/kit/openapi'
+import { page, pageQuery, text } from '@quartet/kit/schema'
 import {
   adjustmentSchema,
   adjustStockSchema,
@@ -13,32 +15,12 @@ import {
   updateProductSchema,
 } from './contract/schemas.ts'
 
-// The envelope alone: items are validated apart, so that a bad one never fails its neighbours.
-const commandBody = z
-  .strictObject({ items: z.array(z.unknown()).min(1).max(MAX_ITEMS) })
-  .openapi('Command')
-
-const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
-  description,
-  content: { 'application/json': { schema } },
-})
-const problem = (description: string) => ({
-  description,
-  content: { 'application/problem+json': { schema: problemSchema } },
-})
-const body = <Schema extends z.ZodType>(schema: Schema) => ({
-  required: true,
-  content: { 'application/json': { schema } },
-})
-
-const productId = z.object({ id: z.string().openapi({ param: { name: 'id', in: 'path' } }) })
 const ifMatch = z.object({
   'if-match': z
     .string()
     .optional()
     .openapi({ description: 'The ETag that the change is meant for.' }),
 })
-const security = [{ bearer: [] }]
 const tags = ['products']
 const commands = ['commands']
 const notThere = problem('Product not found')
@@ -50,7 +32,7 @@ export const routes = {
     tags,
     security,
     summary: 'Create a product with its first stock (admin)',
-    request: { body: body(createProductSchema) },
+    request: { headers: keyHeader, body: body(createProductSchema) },
     responses: { 201: json(productSchema, 'Created'), 409: problem('`id_taken`') },
   }),
   read: createRoute({
@@ -58,7 +40,7 @@ export const routes = {
     path: '/products/{id}',
     tags,
     summary: 'Read a product',
-    request: { params: productId },
+    request: { params: idInPath },
     responses: { 200: json(productSchema, 'The product, with its ETag'), 404: notThere },
   }),
   update: createRoute({
@@ -67,7 +49,7 @@ export const routes = {
     tags,
     security,
     summary: 'Change name, description, category or price (admin)',
-    request: { params: productId, headers: ifMatch, body: body(updateProductSchema) },
+    request: { params: idInPath, headers: ifMatch, body: body(updateProductSchema) },
     responses: {
       200: json(productSchema, 'Changed'),
       404: notThere,
@@ -80,7 +62,7 @@ export const routes = {
     tags,
     security,
     summary: 'Archive a product: it is sold no more, its past stays (admin)',
-    request: { params: productId, headers: ifMatch },
+    request: { params: idInPath, headers: ifMatch },
     responses: {
       200: json(z.object({ message: z.string(), id: z.string() }), 'Archived'),
       404: notThere,
@@ -122,7 +104,7 @@ export const routes = {
     tags,
     security,
     summary: 'Read stock levels and movements, newest first (admin)',
-    request: { params: productId, query: z.object(pageQuery) },
+    request: { params: idInPath, query: z.object(pageQuery) },
     responses: { 200: json(stockSchema, 'Levels and a page of movements'), 404: notThere },
   }),
   adjustStock: createRoute({
@@ -131,7 +113,7 @@ export const routes = {
     tags,
     security,
     summary: 'Add to or take from the stock (admin)',
-    request: { params: productId, body: body(adjustStockSchema) },
+    request: { params: idInPath, headers: keyHeader, body: body(adjustStockSchema) },
     responses: {
       201: json(adjustmentSchema, 'The movement and the new levels'),
       404: notThere,
@@ -144,7 +126,7 @@ export const routes = {
     tags: commands,
     security,
     summary: 'Reserve stock for orders (service `orders`, scope `reserve`)',
-    request: { body: body(commandBody) },
+    request: { body: body(commandSchema(MAX_ITEMS)) },
     responses: {
       200: json(z.object({ outcomes: z.array(reserveOutcomeSchema) }), 'One outcome per item'),
     },
@@ -155,7 +137,7 @@ export const routes = {
     tags: commands,
     security,
     summary: 'Undo the reservations of orders (service `orders`, scope `release`)',
-    request: { body: body(commandBody) },
+    request: { body: body(commandSchema(MAX_ITEMS)) },
     responses: {
       200: json(z.object({ outcomes: z.array(releaseOutcomeSchema) }), 'One outcome per item'),
     },

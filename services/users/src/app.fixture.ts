@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { createTestDatabase, createTestWorld, type TestDatabase } from '@quartet/kit/testing'
 import type { World } from '@quartet/kit/world'
-import { realClock, realTimers } from '@quartet/kit/world'
+import { realClock, realTimers } from '@quartet/kit/time'
 import { z } from 'zod'
 import { usersService } from './app.ts'
 import type { Config } from './config.ts'

@@ -1,6 +1,7 @@
 /** Owns what others may know of users: its routes and its resources, as schemas. */
 import { createRoute, z } from '@hono/zod-openapi'
-import { id, page, pageQuery, problemSchema, text, timestamp } from '@quartet/kit/schema'
+import { body, idInPath, json, keyHeader, problem, security } from '@quartet/kit/openapi'
+import { id, page, pageQuery, text, timestamp } from '@quartet/kit/schema'
 
 /** An e-mail address, trimmed and in lower case: that is how accounts are told apart. */
 export const emailSchema = () =>
@@ -91,31 +92,8 @@ export const jwksSchema = z
   })
   .openapi('KeySet')
 
-const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
-  description,
-  content: { 'application/json': { schema } },
-})
-
-const problem = (description: string) => ({
-  description,
-  content: { 'application/problem+json': { schema: problemSchema } },
-})
-
-const body = <Schema extends z.ZodType>(schema: Schema) => ({
-  required: true,
-  content: { 'application/json': { schema } },
-})
-
-const userId = z.object({ id: z.string().openapi({ param: { name: 'id', in: 'path' } }) })
-const security = [{ bearer: [] }]
 const unauthenticated = problem('No token, or one that is wrong, expired or of an ended session')
 const notFound = problem('User not found, or not yours to see')
-
-const keyHeader = z.object({
-  'idempotency-key': z.string().optional().openapi({
-    description: 'Repeat the request with the same key as often as needed: it takes effect once.',
-  }),
-})
 
 export const routes = {
   register: createRoute({
@@ -141,7 +119,7 @@ export const routes = {
     tags: ['users'],
     security,
     summary: 'Read an account: one’s own, or any for an admin',
-    request: { params: userId },
+    request: { params: idInPath },
     responses: { 200: json(userSchema, 'The account'), 401: unauthenticated, 404: notFound },
   }),
   list: createRoute({
@@ -165,7 +143,7 @@ export const routes = {
     summary: 'Change an account: the fields that are sent',
     description:
       'One’s own password needs `current_password`. A new password ends the other sessions.',
-    request: { params: userId, body: body(updateUserSchema) },
+    request: { params: idInPath, body: body(updateUserSchema) },
     responses: {
       200: json(userSchema, 'The account as it is now'),
       400: problem('A field is wrong; `errors` names it'),
@@ -183,7 +161,7 @@ export const routes = {
     tags: ['users'],
     security,
     summary: 'Erase an account: its personal data and sessions; its id is never given again',
-    request: { params: userId },
+    request: { params: idInPath },
     responses: {
       200: json(z.object({ message: z.string() }), 'Erased'),
       401: unauthenticated,

@@ -12,7 +12,8 @@ import {
   whileAdvancing,
   type TestClock,
 } from '@quartet/kit/testing'
-import { realRandom, type App, type Fetch } from '@quartet/kit/world'
+import { realRandom } from '@quartet/kit/random'
+import type { App, Fetch } from '@quartet/kit/world'
 import { createProvider } from '../../../../tools/provider/app.ts'
 import { paymentsService } from '../app.ts'
 import { readConfig } from '../config.ts'
