@@ -1,5 +1,5 @@
 /** Owns the verbs of a single payment: each writes its intention in one transaction; work.ts carries it out. */
-import { canMove, refundableOf, type Payment, type Refund } from './domain.ts'
+import { canMove, refundableOf, undone, type Payment, type Refund } from './domain.ts'
 import { intend, openNew, toWork, type Dependencies } from './intention.ts'
 import { findRefund } from './store/refunds.ts'
 import { findPayments, findPaymentsOfOrders, lockPayments } from './store.ts'
@@ -20,6 +20,7 @@ export async function createPayment(world: Dependencies, payment: Payment): Prom
       found.orderId === null &&
       found.amount === payment.amount &&
       found.currency === payment.currency &&
+      found.captureMethod === payment.captureMethod &&
       found.paymentMethod === payment.paymentMethod
     return isSame ? { kind: 'exists', payment: found, work: [] } : { kind: 'id_taken' }
   })
@@ -73,18 +74,29 @@ function done(work: Work[]): VerbOutcome {
 
 /** Cancels a payment that isn't charged yet: whatever the provider still does is undone. */
 export function cancelPayment(world: Dependencies, id: string): Promise<VerbOutcome> {
-  return move(world, id, 'canceled', (payment) => ({ ...payment, undo: true }))
+  return move(
+    world,
+    id,
+    'canceled',
+    ({ status }) => status !== 'failed' && status !== 'succeeded',
+    undone,
+  )
 }
 
-/** Asks to capture an authorised payment, all of it or `amount` (minor units). */
+/** Asks to capture an authorised payment, all of it or `amount` (minor units). Only once. */
 export function capturePayment(
   world: Dependencies,
   id: string,
   amount: number | undefined,
 ): Promise<VerbOutcome> {
-  return move(world, id, 'succeeded', (payment) => ({
+  const wantedOf = (payment: Payment) => amount ?? payment.amount
+  const canCapture = (payment: Payment) =>
+    payment.status === 'requires_capture' &&
+    !payment.undo &&
+    (payment.captureAmount ?? wantedOf(payment)) === wantedOf(payment)
+  return move(world, id, 'succeeded', canCapture, (payment) => ({
     ...payment,
-    captureAmount: payment.captureAmount ?? amount ?? payment.amount,
+    captureAmount: wantedOf(payment),
   }))
 }
 
@@ -92,15 +104,16 @@ async function move(
   world: Dependencies,
   id: string,
   to: 'canceled' | 'succeeded',
+  isPossible: (payment: Payment) => boolean,
   edit: (payment: Payment) => Payment,
 ): Promise<VerbOutcome> {
   return world.db.transaction(async (tx): Promise<VerbOutcome> => {
     const payment = (await lockPayments(tx, [id])).get(id)
     if (payment === undefined || payment.amount === null) return { kind: 'not_found' }
-    const isCharged = payment.status === 'succeeded' || payment.status === 'failed'
-    const canCapture = payment.status === 'requires_capture' && !payment.undo
-    const isPossible = to === 'canceled' ? !isCharged : canCapture
-    if (!isPossible || !canMove(payment.status, to)) return { kind: 'invalid_transition', payment }
+    if (payment.status === to) return { kind: 'done', payment, work: [] }
+    if (!isPossible(payment) || !canMove(payment.status, to)) {
+      return { kind: 'invalid_transition', payment }
+    }
     return done(await intend(world, tx, [id], edit))
   })
 }
@@ -108,6 +121,7 @@ async function move(
 export type RefundOutcome =
   | { kind: 'refunding'; refund: Refund; work: Work[] }
   | { kind: 'not_found' | 'id_taken' }
+  | { kind: 'wrong_currency'; payment: Payment }
   | { kind: 'invalid_transition'; payment: Payment }
   | { kind: 'exceeds_remaining'; payment: Payment; remaining: number }
 
@@ -119,24 +133,29 @@ export async function openRefund(
     paymentId: string
     amount: number | undefined
     currency: string | undefined
+    isKeyed: boolean
   },
 ): Promise<RefundOutcome> {
   const { id, paymentId } = wanted
   return world.db.transaction(async (tx): Promise<RefundOutcome> => {
     const payment = (await lockPayments(tx, [paymentId])).get(paymentId)
     if (payment === undefined || payment.amount === null) return { kind: 'not_found' }
+    if ((wanted.currency ?? payment.currency) !== payment.currency) {
+      return { kind: 'wrong_currency', payment }
+    }
     const made = await findRefund(tx, id)
     if (made !== undefined) {
-      return made.paymentId === paymentId
-        ? { kind: 'refunding', refund: made, work: [] }
-        : { kind: 'id_taken' }
+      // Ours only when a key says that we may have asked for it before.
+      const isSame = made.paymentId === paymentId && (wanted.amount ?? made.amount) === made.amount
+      const isMine = wanted.isKeyed && isSame
+      return isMine ? { kind: 'refunding', refund: made, work: [] } : { kind: 'id_taken' }
     }
-    const isWrong = wanted.currency !== undefined && wanted.currency !== payment.currency
-    if (payment.status !== 'succeeded' || payment.undo)
+    if (payment.status !== 'succeeded' || payment.undo) {
       return { kind: 'invalid_transition', payment }
+    }
     const remaining = refundableOf(payment)
     const amount = wanted.amount ?? remaining
-    if (amount > remaining || amount === 0 || isWrong) {
+    if (amount > remaining || amount === 0) {
       return { kind: 'exceeds_remaining', payment, remaining }
     }
     const now = new Date(world.clock.now())

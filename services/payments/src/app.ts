@@ -9,6 +9,7 @@ import { createDesk } from './commands/desk.ts'
 import { readConfig, type Config } from './config.ts'
 import { addLedgerRoutes } from './ledger-routes.ts'
 import { createProviderClient } from './provider.ts'
+import { addRefundRoutes } from './refund-routes.ts'
 import { addRoutes } from './routes.ts'
 import { createSweep } from './sweep.ts'
 import { createWorker } from './work.ts'
@@ -42,6 +43,7 @@ function createApp(world: World<Config>): App {
   const worker = createWorker(world, createProviderClient(world), sequencer)
   const sweep = createSweep(world, worker)
   addRoutes(http, { world, authenticator, worker, desk: createDesk(world, worker) })
+  addRefundRoutes(http, { world, authenticator, worker })
   addLedgerRoutes(http, { world, authenticator })
   return {
     fetch: async (request) => http.fetch(request),

@@ -7,7 +7,7 @@ import {
   bookingsOf,
   canMove,
   chargeKeyOf,
-  nextCall,
+  nextCalls,
   observeCharge,
   observeRefund,
   waitsForCharge,
@@ -113,7 +113,7 @@ test('rule 9: a decline ends a direct checkout, and leaves one that pays later o
 test('what is asked of the provider next, in every status, undone or not', () => {
   const refund = { id: 'rfd_1', paymentId: 'pay_1', amount: 1, status: 'pending' } as Refund
   const asked = (changes: Partial<Payment>) =>
-    [false, true].map((undo) => nextCall(aPayment({ ...changes, undo }), [refund])?.kind)
+    [false, true].map((undo) => nextCalls(aPayment({ ...changes, undo }), [refund])[0]?.kind)
   assert.deepEqual(asked({ status: 'processing' }), ['charge', 'cancel'])
   assert.deepEqual(asked({ status: 'requires_action' }), ['lookup', 'cancel'])
   assert.deepEqual(asked({ status: 'requires_capture' }), [undefined, 'cancel'])

@@ -145,6 +145,19 @@ export function observeRefund(
 export const refundableOf = ({ amountReceived, refundsClaimed }: Payment): number =>
   amountReceived - refundsClaimed
 
+/** The same payment with its undo written; nothing changes when it was before. */
+export const undone = (payment: Payment): Payment =>
+  payment.undo ? payment : { ...payment, undo: true }
+
+const ACTION_TTL_MS = 24 * 3_600_000
+
+/** Gives up waiting for a buyer who never acts. An order's payment waits as long as its order does. */
+export function giveUpWaiting(payment: Payment, nowMs: number): Payment {
+  const { status, orderId, updatedAt } = payment
+  const isWaiting = status === 'requires_action' && orderId === null
+  return isWaiting && nowMs - updatedAt.getTime() > ACTION_TTL_MS ? undone(payment) : payment
+}
+
 /**
  * Takes an undo as far as it goes without the provider: what never reached it is canceled, what was
  * charged and fully given back too, and what is charged claims a refund of the rest, in minor units.
@@ -182,25 +195,26 @@ export type Call =
   | { kind: 'capture'; payment: Payment; amount: number }
   | { kind: 'refund'; payment: Payment; refund: Refund }
 
-/** The next call for a payment, undefined when the provider has nothing more to tell (rule 10). */
-export function nextCall(payment: Payment, refunds: Refund[]): Call | undefined {
-  const pending = refunds.find(({ status }) => status === 'pending')
+/** The next calls for a payment, none when the provider has nothing more to tell (rule 10). */
+export function nextCalls(payment: Payment, refunds: Refund[]): Call[] {
   switch (payment.status) {
     case 'processing':
-      return { kind: payment.undo ? 'cancel' : 'charge', payment }
+      return [{ kind: payment.undo ? 'cancel' : 'charge', payment }]
     case 'requires_action':
-      return { kind: payment.undo ? 'cancel' : 'lookup', payment }
+      return [{ kind: payment.undo ? 'cancel' : 'lookup', payment }]
     case 'requires_capture':
-      if (payment.undo) return { kind: 'cancel', payment }
-      if (payment.captureAmount === null) return undefined
-      return { kind: 'capture', payment, amount: payment.captureAmount }
+      if (payment.undo) return [{ kind: 'cancel', payment }]
+      if (payment.captureAmount === null) return []
+      return [{ kind: 'capture', payment, amount: payment.captureAmount }]
     case 'succeeded':
-      return pending === undefined ? undefined : { kind: 'refund', payment, refund: pending }
+      return refunds
+        .filter(({ status }) => status === 'pending')
+        .map((refund) => ({ kind: 'refund', payment, refund }))
     case 'requires_payment_method':
     case 'requires_confirmation':
     case 'canceled':
     case 'failed':
-      return undefined
+      return []
   }
 }
 

@@ -1,8 +1,10 @@
 /** Owns how an intention is written: what is to be done to payments, leased to whoever then asks the provider. */
+import { appendEvents } from '@quartet/kit/events'
 import type { Tx } from '@quartet/kit/postgres'
 import type { World } from '@quartet/kit/world'
 import type { Config } from './config.ts'
-import { nextCall, type Payment, type Refund } from './domain.ts'
+import { nextCalls, type Payment, type Refund } from './domain.ts'
+import { paymentMoved } from './events.ts'
 import { openPayments } from './store/open-payments.ts'
 import { findPendingRefunds } from './store/refunds.ts'
 import { insertPayments, lockPayments } from './store.ts'
@@ -21,19 +23,21 @@ export async function openNew(
   const inserted = await insertPayments(tx, payments)
   const mine = payments.filter(({ id }) => inserted.has(id))
   const driveAt = leaseOf(world)
-  const asked = mine.filter((payment) => nextCall(payment, []) !== undefined)
+  const asked = mine.filter((payment) => nextCalls(payment, []).length > 0)
   await openPayments(
     tx,
     asked.map(({ id }) => ({ paymentId: id, driveAt })),
   )
+  // What costs nothing has succeeded already.
+  const paid = mine.filter(({ status }) => status === 'succeeded')
+  const said = paid.flatMap((after) => paymentMoved({ ...after, status: 'processing' }, after, []))
+  await appendEvents(tx, world, said)
   return mine
 }
 
 /** The work that new payments leave. */
 export const toWork = (payments: Payment[]): Work[] =>
-  payments
-    .filter((payment) => nextCall(payment, []) !== undefined)
-    .map((payment) => ({ payment, refunds: [] }))
+  payments.map((payment) => ({ payment, refunds: [], attempts: 0 }))
 
 /** A payment before anything is known of it but whose it is. */
 export function newPayment(id: string, ownerId: string, nowMs: number): Payment {
@@ -80,10 +84,10 @@ export async function intend(
   })
   const written = await writeChanges(world, tx, changes, now)
   const driveAt = leaseOf(world)
-  const open = written.filter(({ after, refunds }) => nextCall(after, refunds) !== undefined)
+  const open = written.filter(({ after, refunds }) => nextCalls(after, refunds).length > 0)
   await openPayments(
     tx,
     open.map(({ after }) => ({ paymentId: after.id, driveAt })),
   )
-  return written.map(({ after, refunds }) => ({ payment: after, refunds }))
+  return written.map(({ after, refunds }) => ({ payment: after, refunds, attempts: 0 }))
 }

@@ -13,19 +13,32 @@ export type Told = { charges: Map<string, ChargeState>; refunds: Map<string, Ref
 /** A provider. The simulated one takes a batch a call; another may send its calls in parallel. */
 export type Provider = { perform: (calls: Call[]) => Promise<Told> }
 
-const chargeAnswer = z.object({
-  key: z.string(),
-  status: z.string(),
-  amount_captured: z.int().catch(0),
-  decline_code: z.string().optional(),
-  next_action: z.object({ type: z.string(), url: z.string() }).optional(),
-})
+// What matters must be right, else the answer isn't understood; the rest is left out when it is wrong.
+const code = z.string().regex(/^[\w.:-]{1,64}$/)
+const nextAction = z.object({ type: code, url: z.url({ protocol: /^https?$/ }).max(2_000) })
+
+const chargeAnswer = z.union([
+  z.object({
+    key: z.string(),
+    status: z.enum(['requires_capture', 'requires_action', 'processing', 'canceled']),
+    next_action: nextAction.nullish().catch(null),
+  }),
+  z.object({
+    key: z.string(),
+    status: z.literal('declined'),
+    decline_code: code.catch('declined'),
+  }),
+  z.object({ key: z.string(), status: z.literal('succeeded'), amount_captured: z.int().min(1) }),
+])
 
 const refundAnswer = z.object({
   key: z.string(),
-  status: z.string(),
-  reason: z.string().optional(),
+  status: z.enum(['succeeded', 'failed']),
+  reason: code.nullish().catch(null),
 })
+
+const refusedCapture = z.object({ key: z.string(), status: z.literal('invalid') })
+const notFound = z.object({ key: z.string(), status: z.literal('not_found') })
 
 /** Items a request of the provider's API, at most. */
 const MAX_BATCH = 1_000
@@ -34,25 +47,40 @@ type ProviderWorld = Pick<World<Config>, 'config' | 'fetch' | 'timers' | 'log'>
 
 const KINDS = ['charge', 'lookup', 'cancel', 'capture', 'refund'] as const
 type Kind = (typeof KINDS)[number]
+type Batch = { kind: Kind; items: unknown[] }
 
 /** The provider behind PROVIDER_URL: the API of tools/provider. */
 export function createProviderClient(world: ProviderWorld): Provider {
   return {
     async perform(calls) {
-      const batches = KINDS.flatMap((kind) => chunks(kind, calls))
-      const answers = await Promise.all(
-        batches.map(({ kind, items }) => askSafely(world, kind, items)),
-      )
       const told: Told = { charges: new Map(), refunds: new Map() }
-      for (const [index, outcomes] of answers.entries()) {
-        for (const outcome of outcomes) keep(told, batches[index]?.kind, outcome)
-      }
+      const answers = await askAll(
+        world,
+        KINDS.flatMap((kind) => chunks(kind, calls)),
+      )
+      keep(world, told, answers)
+      // A capture that is refused says that we don't know how the charge stands.
+      const refused = answers.flatMap(({ outcome }) => refusedCapture.safeParse(outcome).data ?? [])
+      const items = refused.map((capture) => capture.key)
+      if (items.length > 0) keep(world, told, await askAll(world, [{ kind: 'lookup', items }]))
       return told
     },
   }
 }
 
-function chunks(kind: Kind, calls: Call[]): { kind: Kind; items: unknown[] }[] {
+type Answer = { kind: Kind; outcome: unknown }
+
+async function askAll(world: ProviderWorld, batches: Batch[]): Promise<Answer[]> {
+  const answers = await Promise.all(
+    batches.map(async ({ kind, items }) => {
+      const outcomes = await askSafely(world, kind, items)
+      return outcomes.map((outcome) => ({ kind, outcome }))
+    }),
+  )
+  return answers.flat()
+}
+
+function chunks(kind: Kind, calls: Call[]): Batch[] {
   const items = calls.filter((call) => call.kind === kind).map(toItem)
   const count = Math.ceil(items.length / MAX_BATCH)
   return Array.from({ length: count }, (_, n) => ({
@@ -140,31 +168,36 @@ async function ask(
   })
 }
 
-const CHARGE_STATUSES = [
-  'succeeded',
-  'requires_capture',
-  'requires_action',
-  'processing',
-  'declined',
-  'canceled',
-] as const
-
 // What isn't understood is left out: it means unknown, never refused (rule 4).
-function keep(told: Told, kind: Kind | undefined, outcome: unknown): void {
-  if (kind === 'refund') {
-    const { data } = refundAnswer.safeParse(outcome)
-    if (data?.status !== 'succeeded' && data?.status !== 'failed') return
-    told.refunds.set(data.key, { key: data.key, status: data.status, reason: data.reason ?? null })
-    return
+function keep({ log }: ProviderWorld, told: Told, answers: Answer[]): void {
+  for (const { kind, outcome } of answers) {
+    const isKept = kind === 'refund' ? keepRefund(told, outcome) : keepCharge(told, outcome)
+    const isExpected =
+      notFound.safeParse(outcome).success || refusedCapture.safeParse(outcome).success
+    if (!isKept && !isExpected)
+      log.error({ kind, ...namesOf(outcome) }, 'the provider said what is not understood')
   }
-  const { data } = chargeAnswer.safeParse(outcome)
-  const status = CHARGE_STATUSES.find((known) => known === data?.status)
-  if (data === undefined || status === undefined) return
-  told.charges.set(data.key, {
-    key: data.key,
-    status,
-    amountCaptured: data.amount_captured,
-    code: data.decline_code ?? null,
-    nextAction: data.next_action ?? null,
-  })
 }
+
+function keepRefund({ refunds }: Told, outcome: unknown): boolean {
+  const { data } = refundAnswer.safeParse(outcome)
+  if (data !== undefined) refunds.set(data.key, { ...data, reason: data.reason ?? null })
+  return data !== undefined
+}
+
+function keepCharge({ charges }: Told, outcome: unknown): boolean {
+  const { data } = chargeAnswer.safeParse(outcome)
+  if (data === undefined) return false
+  charges.set(data.key, {
+    key: data.key,
+    status: data.status,
+    amountCaptured: data.status === 'succeeded' ? data.amount_captured : 0,
+    code: data.status === 'declined' ? data.decline_code : null,
+    nextAction: 'next_action' in data ? (data.next_action ?? null) : null,
+  })
+  return true
+}
+
+// Of a foreign answer only what names it: the rest may be anything.
+const named = z.object({ key: z.string().max(200), status: z.string().max(40) }).partial()
+const namesOf = (outcome: unknown) => named.safeParse(outcome).data ?? {}

@@ -10,8 +10,6 @@ import {
   cancelPayment,
   capturePayment,
   createPayment,
-  openRefund,
-  type RefundOutcome,
   type VerbOutcome,
 } from './actions.ts'
 import type { Desk } from './commands/desk.ts'
@@ -20,8 +18,7 @@ import type { CreatePaymentBody } from './contract/schemas.ts'
 import type { Payment, PaymentStatus } from './domain.ts'
 import { newPayment } from './intention.ts'
 import { routes } from './contract.ts'
-import { toPaymentResource, toRefundResource } from './resources.ts'
-import { findRefund, listRefunds } from './store/refunds.ts'
+import { toPaymentResource } from './resources.ts'
 import { findPayments, listPayments } from './store.ts'
 import type { Work, Worker } from './work.ts'
 
@@ -41,13 +38,12 @@ export function addRoutes(http: Http, dependencies: Dependencies): void {
   addCreating(http, dependencies)
   addReading(http, dependencies)
   addMoving(http, dependencies)
-  addRefunds(http, dependencies)
   addCommands(http, dependencies)
 }
 
 // Carries out what is left to do and gives the payment as it then is.
 async function carryOut(worker: Worker, payment: Payment, work: Work[]): Promise<Payment> {
-  return (await worker.drive(work, 0)).get(payment.id) ?? payment
+  return (await worker.driveAwhile(work)).get(payment.id) ?? payment
 }
 
 function addCreating(http: Http, { world, authenticator, worker }: Dependencies): void {
@@ -73,7 +69,8 @@ type Opened = { payment: Payment; work: Work[] }
 async function openOwn(world: World<Config>, payment: Payment, isKeyed: boolean): Promise<Opened> {
   const outcome = await createPayment(world, payment)
   // What is there already is ours only when a key says that we may have asked before.
-  if (outcome.kind === 'id_taken' || (outcome.kind === 'exists' && !isKeyed)) throw idTaken
+  if (outcome.kind === 'id_taken' || (outcome.kind === 'exists' && !isKeyed))
+    throw idTaken('payment')
   return outcome
 }
 
@@ -118,13 +115,16 @@ const declined = ({ id, orderId, code }: Payment) =>
     },
   })
 
-const idTaken = new Problem('conflict', 'The id is taken', {
-  code: 'id_taken',
-  detail: 'A payment with this id exists. Choose another id, or leave it out.',
-  errors: [{ field: 'id', detail: 'is taken' }],
-})
+/** The 409 problem of an id that stands for something else. */
+export const idTaken = (what: 'payment' | 'refund') =>
+  new Problem('conflict', 'The id is taken', {
+    code: 'id_taken',
+    detail: `A ${what} with this id exists. Choose another id, or leave it out.`,
+    errors: [{ field: 'id', detail: 'is taken' }],
+  })
 
-const invalidTransition = (from: PaymentStatus, to: string) =>
+/** The 409 problem of a move that the state machine doesn't have. */
+export const invalidTransition = (from: PaymentStatus, to: string) =>
   new Problem('conflict', `A payment that is ${from} cannot become ${to}`, {
     code: 'invalid_transition',
   })
@@ -149,7 +149,7 @@ function doneOrThrow(outcome: VerbOutcome, to: string): Opened {
 }
 
 // Somebody else's payment is not there, as far as a customer is told.
-async function readVisible(
+export async function readVisible(
   { db }: World<Config>,
   { userId, role }: Principal,
   id: string,
@@ -204,7 +204,10 @@ function addMoving(http: Http, { world, authenticator, worker }: Dependencies): 
     }
     const { payment, work } = doneOrThrow(outcome, to)
     const moved = await carryOut(worker, payment, work)
-    return c.json(toPaymentResource(moved), moved.status === to ? 200 : 202)
+    if (moved.status === to) return c.json(toPaymentResource(moved), 200)
+    // The provider may have ended it otherwise: what it authorised was no longer there to capture.
+    if (to === 'succeeded' && moved.status === 'canceled') throw invalidTransition(moved.status, to)
+    return c.json(toPaymentResource(moved), 202)
   })
 }
 
@@ -224,51 +227,6 @@ function checkCapture(
     detail: 'Capture what was authorised, or less.',
     errors: [{ field: 'amount_to_capture', detail }],
   })
-}
-
-function addRefunds(http: Http, { world, authenticator, worker }: Dependencies): void {
-  http.openapi(routes.refund, async (c) => {
-    const principal = await authenticator.admin(c.req.raw)
-    const payment = await readVisible(world, principal, c.req.valid('param').id)
-    const { id = newId(world, c, 'rfd'), amount } = c.req.valid('json')
-    const wanted = { id, paymentId: payment.id, amount: amount?.amount, currency: amount?.currency }
-    const opened = refundingOrThrow(await openRefund(world, wanted))
-    await worker.drive(opened.work, 0)
-    const refund = (await findRefund(world.db, opened.refund.id)) ?? opened.refund
-    return c.json(toRefundResource(refund, payment.currency ?? ''), 201)
-  })
-
-  http.openapi(routes.listRefunds, async (c) => {
-    const principal = await authenticator.user(c.req.raw)
-    const payment = await readVisible(world, principal, c.req.valid('param').id)
-    const { limit, cursor } = c.req.valid('query')
-    const [before] = cursor === undefined ? [undefined] : decodeCursor(cursor, 'number')
-    const page = toPage(
-      await listRefunds(world.db, payment.id, { before, limit: limit + 1 }),
-      limit,
-      ({ refund }) => toRefundResource(refund, payment.currency ?? ''),
-      ({ position }) => [position],
-    )
-    return c.json(page, 200)
-  })
-}
-
-function refundingOrThrow(outcome: RefundOutcome) {
-  switch (outcome.kind) {
-    case 'refunding':
-      return outcome
-    case 'not_found':
-      throw notFound('Payment')
-    case 'id_taken':
-      throw idTaken
-    case 'invalid_transition':
-      throw invalidTransition(outcome.payment.status, 'refunded')
-    case 'exceeds_remaining':
-      throw new Problem('conflict', 'More than remains', {
-        code: 'refund_exceeds_remaining',
-        detail: `${outcome.remaining} ${outcome.payment.currency} (minor units) remain.`,
-      })
-  }
 }
 
 function addCommands(http: Http, { authenticator, desk }: Dependencies): void {

@@ -2,7 +2,7 @@
 import { ConnectionLost } from '@quartet/kit/postgres'
 import type { World } from '@quartet/kit/world'
 import type { Config } from './config.ts'
-import { claimDuePayments, nextDriveAt } from './store/open-payments.ts'
+import { claimDuePayments, nextDriveAt, type DuePayment } from './store/open-payments.ts'
 import { findPendingRefunds } from './store/refunds.ts'
 import { findPayments } from './store.ts'
 import type { Work, Worker } from './work.ts'
@@ -16,6 +16,7 @@ export type Sweep = {
 const POLL_MS = 500
 const MIN_WAIT_MS = 50
 const BATCH_SIZE = 500
+const STOP_GRACE_MS = 500
 
 export function createSweep(world: World<Config>, worker: Worker): Sweep {
   let stopped = true
@@ -29,15 +30,7 @@ export function createSweep(world: World<Config>, worker: Worker): Sweep {
     const due = await world.db.transaction((tx) =>
       claimDuePayments(tx, { now, leaseUntil, limit: BATCH_SIZE }),
     )
-    // Those asked about equally often wait equally long for the next time.
-    const byAttempts = Map.groupBy(due, ({ attempts }) => attempts)
-    for (const [attempts, rows] of byAttempts) {
-      const work = await readWork(
-        world,
-        rows.map(({ payment_id }) => payment_id),
-      )
-      await worker.drive(work, attempts)
-    }
+    if (due.length > 0) await worker.drive(await readWork(world, due))
   }
 
   async function round(): Promise<void> {
@@ -73,16 +66,18 @@ export function createSweep(world: World<Config>, worker: Worker): Sweep {
     async stop() {
       stopped = true
       cancelTimer()
-      await running
+      // What waits for a provider that doesn't answer is taken over by whoever sweeps next.
+      await Promise.race([running, world.timers.sleep(STOP_GRACE_MS)])
     },
   }
 }
 
-async function readWork({ db }: World<Config>, ids: string[]): Promise<Work[]> {
+async function readWork({ db }: World<Config>, due: DuePayment[]): Promise<Work[]> {
+  const ids = due.map(({ payment_id }) => payment_id)
   const payments = await findPayments(db, ids)
   const refunds = Map.groupBy(await findPendingRefunds(db, ids), ({ paymentId }) => paymentId)
-  return [...payments.values()].map((payment) => ({
-    payment,
-    refunds: refunds.get(payment.id) ?? [],
-  }))
+  return due.flatMap(({ payment_id: id, attempts }) => {
+    const payment = payments.get(id)
+    return payment === undefined ? [] : [{ payment, refunds: refunds.get(id) ?? [], attempts }]
+  })
 }

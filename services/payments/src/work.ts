@@ -1,15 +1,20 @@
 /** Owns the work on payments: asks the provider what is to be asked, and writes what it told. No transaction is open meanwhile. */
+import { settleItems } from '@quartet/kit/batch'
 import { appendEvents, type NewEvent, type Sequencer } from '@quartet/kit/events'
-import type { Tx } from '@quartet/kit/postgres'
+import { isDataError, type Tx } from '@quartet/kit/postgres'
+import { withTimeout } from '@quartet/kit/timeout'
 import type { World } from '@quartet/kit/world'
+import { waitMs } from './back-off.ts'
 import type { Config } from './config.ts'
 import {
   advanceUndo,
   bookingsOf,
   chargeKeyOf,
-  nextCall,
+  giveUpWaiting,
+  nextCalls,
   observeCharge,
   observeRefund,
+  type Call,
   type Payment,
   type Refund,
 } from './domain.ts'
@@ -20,80 +25,109 @@ import { closePayments, openPayments } from './store/open-payments.ts'
 import { findPendingRefunds, insertRefunds, updateRefunds } from './store/refunds.ts'
 import { lockPayments, updatePayments } from './store.ts'
 
-/** A payment with its refunds that wait for the provider. */
-export type Work = { payment: Payment; refunds: Refund[] }
+/** A payment with its refunds that wait for the provider, and how often it was asked in vain. */
+export type Work = { payment: Payment; refunds: Refund[]; attempts: number }
 
 export type Worker = {
   /** Asks about each until nothing is left to ask, or no answer came; gives the payments as written. */
-  drive: (work: Work[], attempts: number) => Promise<Map<string, Payment>>
+  drive: (work: Work[]) => Promise<Map<string, Payment>>
+  /** The same for somebody who waits: what takes longer than COMMAND_BUDGET_MS is given as it was, and goes on. */
+  driveAwhile: (work: Work[]) => Promise<Map<string, Payment>>
 }
 
 /** Cancel, learn that it was charged, refund: no payment needs more rounds than these. */
 const MAX_ROUNDS = 4
-const MIN_BACKOFF_MS = 200
-const MAX_BACKOFF_MS = 10_000
 
 export function createWorker(
   world: World<Config>,
   provider: Provider,
   sequencer: Sequencer,
 ): Worker {
-  const backoffMs = (attempts: number) => {
-    const ceilingMs = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** Math.min(attempts, 10))
-    return ceilingMs * (0.5 + world.random.fraction() / 2)
+  async function driveRounds(work: Work[]): Promise<Map<string, Payment>> {
+    const payments = new Map(work.map(({ payment }) => [payment.id, payment]))
+    let asked = work.filter(hasCalls)
+    for (let round = 0; round < MAX_ROUNDS && asked.length > 0; round += 1) {
+      const told = await provider.perform(asked.flatMap(callsOf))
+      const written = await writeAll(world, asked, told)
+      for (const { payment } of written) payments.set(payment.id, payment)
+      asked = written.filter((each) => each.isNew && hasCalls(each))
+    }
+    return payments
   }
+  const drive = (work: Work[]) =>
+    driveRounds(work).finally(() => {
+      // Also what needed no call may have said something when it was written.
+      if (work.length > 0) sequencer.ring()
+    })
   return {
-    async drive(work, attempts) {
-      const payments = new Map(work.map(({ payment }) => [payment.id, payment]))
-      let pending = work
-      for (let round = 0; round < MAX_ROUNDS && pending.length > 0; round += 1) {
-        const calls = pending.flatMap(({ payment, refunds }) => nextCall(payment, refunds) ?? [])
-        if (calls.length === 0) break
-        const told = await provider.perform(calls)
-        const driveAt = new Date(world.clock.now() + backoffMs(attempts))
-        const ids = calls.map(({ payment }) => payment.id)
-        const written = await world.db.transaction((tx) => write(world, tx, ids, told, driveAt))
-        sequencer.ring()
-        for (const { payment } of written) payments.set(payment.id, payment)
-        pending = written.filter(({ isNew }) => isNew)
-      }
-      return payments
-    },
+    drive,
+    driveAwhile: (work) =>
+      withTimeout(world.timers, world.config.COMMAND_BUDGET_MS, () => drive(work)).catch(
+        (error: unknown) => {
+          if (!(error instanceof Error) || error.name !== 'TimeoutError') throw error
+          return new Map(work.map(({ payment }) => [payment.id, payment]))
+        },
+      ),
   }
 }
 
+const callsOf = ({ payment, refunds }: Pick<Work, 'payment' | 'refunds'>): Call[] =>
+  nextCalls(payment, refunds)
+const hasCalls = (work: Pick<Work, 'payment' | 'refunds'>): boolean => callsOf(work).length > 0
+
 type Written = Work & { isNew: boolean }
 
+// An answer that can't be stored stays with its own payment, which is asked about again (rule 16).
+async function writeAll(world: World<Config>, asked: Work[], told: Told): Promise<Written[]> {
+  const results = await settleItems(
+    (some) => world.db.transaction((tx) => write(world, tx, some, told)),
+    asked,
+  )
+  return results.flatMap((result, index) => {
+    if (result.status === 'fulfilled') return [result.value]
+    const { reason } = result
+    if (!isDataError(reason)) throw reason
+    const payment = asked[index]?.payment.id
+    world.log.error({ error: reason, payment }, 'what the provider told cannot be stored')
+    return []
+  })
+}
+
 /** Writes what the provider told over the payments as they are by now: forward only (rule 9). */
-async function write(
-  world: World<Config>,
-  tx: Tx,
-  ids: string[],
-  told: Told,
-  driveAt: Date,
-): Promise<Written[]> {
-  const now = new Date(world.clock.now())
+async function write(world: World<Config>, tx: Tx, asked: Work[], told: Told): Promise<Written[]> {
+  const nowMs = world.clock.now()
+  const now = new Date(nowMs)
+  const ids = asked.map(({ payment }) => payment.id)
   const locked = await lockPayments(tx, ids)
   const pending = Map.groupBy(await findPendingRefunds(tx, ids), ({ paymentId }) => paymentId)
-  const changes = [...locked.values()].map((payment) => {
-    const change = observe({ payment, refunds: pending.get(payment.id) ?? [] }, told)
-    return withUndo(world, change, now)
+  const observed = asked.map(({ payment: { id } }) => {
+    const payment = locked.get(id)
+    if (payment === undefined) throw new Error(`payment ${id} is gone`)
+    const change = observe(payment, pending.get(id) ?? [], told)
+    return withUndo(world, { ...change, after: giveUpWaiting(change.after, nowMs) }, now)
   })
-  const written = await writeChanges(world, tx, changes, now)
-  const isOpen = ({ after, refunds }: Change) => nextCall(after, refunds) !== undefined
+  const changes = await writeChanges(world, tx, observed, now)
+  const written = changes.map((change, index) => toWritten(change, asked[index]?.attempts ?? 0))
   await openPayments(
     tx,
-    written.filter(isOpen).map(({ after }) => ({ paymentId: after.id, driveAt })),
+    written.filter(hasCalls).map(({ payment, attempts, refundFailed }) => {
+      const fraction = world.random.fraction()
+      const delayMs = waitMs({ payment, attempts, refundFailed, nowMs, fraction })
+      return { paymentId: payment.id, driveAt: new Date(nowMs + delayMs) }
+    }),
   )
   await closePayments(
     tx,
-    written.filter((change) => !isOpen(change)).map(({ after }) => after.id),
+    written.filter((each) => !hasCalls(each)).map(({ payment }) => payment.id),
   )
-  return written.map(({ before, after, refunds, added }) => ({
-    payment: after,
-    refunds,
-    isNew: before.status !== after.status || added.length > 0,
-  }))
+  return written
+}
+
+function toWritten({ before, after, refunds, decided, added }: Change, attempts: number) {
+  const refundFailed = decided.some(({ status }) => status === 'failed')
+  const hasMoved = before.status !== after.status || before.undo !== after.undo
+  const isNew = !refundFailed && (hasMoved || added.length > 0)
+  return { payment: after, refunds, attempts, refundFailed, isNew }
 }
 
 /** A payment before and after; `refunds` still wait, `decided` and `added` changed just now. */
@@ -105,7 +139,7 @@ export type Change = {
   added: Refund[]
 }
 
-function observe({ payment, refunds }: Work, told: Told): Change {
+function observe(payment: Payment, refunds: Refund[], told: Told): Change {
   const charge = told.charges.get(chargeKeyOf(payment))
   let after = charge === undefined ? payment : observeCharge(payment, charge)
   const decided: Refund[] = []

@@ -30,7 +30,7 @@ export function createDesk(world: World<Config>, worker: Worker): Desk {
     createBatcher<Item, Outcome>({ name, timers: world.timers, lanes: LANES, run })
 
   async function carryOut(intended: Intended): Promise<(Payment | undefined)[]> {
-    const driven = await worker.drive(intended.work, 0)
+    const driven = await worker.drive(intended.work)
     return intended.payments.map((payment) => payment && (driven.get(payment.id) ?? payment))
   }
 

@@ -1,6 +1,6 @@
 /** Owns the commands on orders' payments: a batch in, the payments out, with the work that is left to do. */
 import type { PayItem, VoidItem } from '../contract/schemas.ts'
-import type { Payment } from '../domain.ts'
+import { undone, type Payment } from '../domain.ts'
 import { intend, newPayment, openNew, toWork, type Dependencies } from '../intention.ts'
 import { findPaymentsOfOrders } from '../store.ts'
 import type { Work } from '../work.ts'
@@ -76,11 +76,11 @@ export async function undoOrderPayments(
       const payment = found.get(order_id)
       return payment?.ownerId === owner_id ? [payment.id] : []
     })
-    const work = await intend(world, tx, own, (payment) => ({ ...payment, undo: true }))
-    const undone = new Map(work.map(({ payment }) => [payment.orderId, payment]))
+    const work = await intend(world, tx, own, undone)
+    const written = new Map(work.map(({ payment }) => [payment.orderId, payment]))
     return {
       payments: items.map(({ order_id, owner_id }) => {
-        const payment = undone.get(order_id) ?? held.get(order_id) ?? found.get(order_id)
+        const payment = written.get(order_id) ?? held.get(order_id) ?? found.get(order_id)
         return payment?.ownerId === owner_id ? payment : undefined
       }),
       work,

@@ -51,6 +51,11 @@ export const movePaymentSchema = z
     /** Of a capture: less than authorised, if so wished. */
     amount_to_capture: money(1).optional(),
   })
+  .superRefine(({ status, amount_to_capture }, context) => {
+    if (amount_to_capture === undefined || status === 'succeeded') return
+    const message = 'is for a capture: status succeeded'
+    context.addIssue({ code: 'custom', path: ['amount_to_capture'], message })
+  })
   .openapi('MovePayment')
 
 export const createRefundSchema = z
