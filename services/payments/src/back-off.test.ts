@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { waitMs } from './back-off.ts'
+import type { Payment } from './domain.ts'
+import { newPayment } from './intention.ts'
+
+const wait = (changes: Partial<Parameters<typeof waitMs>[0]>, payment: Partial<Payment> = {}) =>
+  waitMs({
+    payment: { ...newPayment('pay_1', 'usr_1', 0), ...payment },
+    attempts: 0,
+    refundFailed: false,
+    nowMs: 0,
+    fraction: 1,
+    ...changes,
+  })
+
+test('rule 10: what got no answer is asked again ever later, spread out, 10 s at most', () => {
+  const waits = [0, 1, 2, 5, 6, 1_000_000].map((attempts) => wait({ attempts }))
+  assert.deepEqual(waits, [200, 400, 800, 6_400, 10_000, 10_000])
+  assert.equal(wait({ attempts: 6, fraction: 0 }), 5_000)
+})
+
+test('a buyer who has to act is looked up ever more rarely, 5 min at most', () => {
+  const waits = [0, 60_000, 1_800_000, 86_400_000].map((nowMs) =>
+    wait({ nowMs, attempts: 50 }, { status: 'requires_action' }),
+  )
+  assert.deepEqual(waits, [500, 3_000, 90_000, 300_000])
+})
+
+test('a refund that the provider refused is tried again after ten minutes, not at once', () => {
+  assert.equal(wait({ refundFailed: true }, { status: 'succeeded' }), 600_000)
+})
