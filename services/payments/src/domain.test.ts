@@ -7,6 +7,7 @@ import {
   bookingsOf,
   canMove,
   chargeKeyOf,
+  giveUpWaiting,
   nextCalls,
   observeCharge,
   observeRefund,
@@ -127,6 +128,25 @@ test('what is asked of the provider next, in every status, undone or not', () =>
   ] as const) {
     assert.deepEqual(asked({ status }), [undefined, undefined], status)
   }
+})
+
+test('rule 10: every refund that waits is asked about, none that was decided', () => {
+  const refunds = (['pending', 'failed', 'pending', 'succeeded'] as const).map(
+    (status, n) => ({ id: `rfd_${n}`, paymentId: 'pay_1', amount: 1, status }) as Refund,
+  )
+  const calls = nextCalls(aPayment({ status: 'succeeded' }), refunds)
+  const ids = calls.map((each) => each.kind === 'refund' && each.refund.id)
+  assert.deepEqual(ids, ['rfd_0', 'rfd_2'])
+})
+
+test('a buyer who has not acted for a day is no longer waited for; an order decides for itself', () => {
+  const waiting = (changes: Partial<Payment> = {}) =>
+    aPayment({ status: 'requires_action', updatedAt: new Date(0), ...changes })
+  const dayMs = 24 * 3_600_000
+  assert.equal(giveUpWaiting(waiting(), dayMs).undo, false)
+  assert.equal(giveUpWaiting(waiting(), dayMs + 1).undo, true)
+  assert.equal(giveUpWaiting(waiting({ orderId: 'ord_1' }), dayMs + 1).undo, false)
+  assert.equal(giveUpWaiting(waiting({ status: 'requires_capture' }), dayMs + 1).undo, false)
 })
 
 test('rule 8: an undo waits for the provider where money may move, and claims what was charged', () => {

@@ -8,6 +8,7 @@ import {
   createTestPayments,
   pay,
   payUntilFinal,
+  settle,
   voidOrders,
   type TestPayments,
 } from './testing/shop.ts'
@@ -181,6 +182,11 @@ test('an id is taken once', async () => {
     const again = await call(at, '/payments', { body: aPayment({ id: 'pay-twice' }), as })
     assert.deepEqual([again.status, again.body['code']], [409, 'id_taken'])
   }
+  const repeat = { body: aPayment({ id: 'pay-twice' }), key: 'lost-answer' }
+  assert.equal((await call(at, '/payments', repeat)).status, 201)
+  const other = { body: aPayment({ id: 'pay-twice', capture_method: 'manual' }), key: 'another' }
+  assert.equal((await call(at, '/payments', other)).status, 409)
+  assert.deepEqual(await chargedFor(at, 'pay-twice'), [['charged', 2_500]])
 })
 
 test('PUT moves a payment along its state machine and no further', async () => {
@@ -224,6 +230,116 @@ test('refunds give back a part or the rest, never more, also at once', async () 
   const { body: list } = await call(at, `${path}?limit=2`)
   assert.equal((list['data'] as unknown[]).length, 2)
   assert.ok(list['next_cursor'])
+})
+
+test('a refund is in the currency of its payment, and its id is taken once', async () => {
+  const { body } = await call(at, '/payments', { body: aPayment() })
+  const path = `/payments/${String(body['id'])}/refunds`
+  const refund = (changes: Record<string, unknown>, key?: string) =>
+    call(at, path, {
+      body: { id: 'rfd-mine', amount: { amount: 100, currency: 'USD' }, ...changes },
+      as: at.admin,
+      ...(key === undefined ? {} : { key }),
+    })
+  const euros = await refund({ amount: { amount: 100, currency: 'EUR' } })
+  const fields = (euros.body['errors'] as { field: string }[]).map(({ field }) => field)
+  assert.deepEqual([euros.status, fields], [400, ['amount.currency']])
+  assert.equal((await refund({})).status, 201)
+  const again = await refund({})
+  assert.deepEqual([again.status, again.body['code']], [409, 'id_taken'])
+  const more = { amount: { amount: 200, currency: 'USD' } }
+  assert.equal((await refund(more, 'another-amount')).status, 409)
+  const repeated = await refund({}, 'lost-answer')
+  assert.deepEqual([repeated.status, repeated.body['status']], [201, 'succeeded'])
+  assert.deepEqual(await chargedFor(at, String(body['id'])), [
+    ['charged', 2_500],
+    ['refunded', 100],
+  ])
+})
+
+test('an authorised payment is captured once, by whoever asks first', async () => {
+  const { body } = await call(at, '/payments', { body: aPayment({ capture_method: 'manual' }) })
+  const id = String(body['id'])
+  const capture = (amount: number) =>
+    call(at, `/payments/${id}`, {
+      method: 'PUT',
+      body: { status: 'succeeded', amount_to_capture: { amount, currency: 'USD' } },
+      as: at.admin,
+    })
+  const answers = await Promise.all([1_000, 1_000, 1_000, 1_000].map(capture))
+  assert.ok(answers.every(({ status }) => status === 200 || status === 202))
+  await settle(at)
+  assert.deepEqual(await chargedFor(at, id), [['captured', 1_000]])
+  const { body: stray } = await call(at, `/payments/${id}`, {
+    method: 'PUT',
+    body: { status: 'canceled', amount_to_capture: { amount: 1, currency: 'USD' } },
+  })
+  assert.deepEqual((stray['errors'] as { field: string }[])[0]?.field, 'amount_to_capture')
+})
+
+test('a capture that has been asked for is not asked for with another amount', async () => {
+  const silent = await at.open(async (url, init) =>
+    url.endsWith('/v1/captures') ? new Promise(() => {}) : at.network(url, init),
+  )
+  const { body } = await call(at, '/payments', { body: aPayment({ capture_method: 'manual' }) })
+  const id = String(body['id'])
+  const capture = (amount: number, app = silent) =>
+    call(at, `/payments/${id}`, {
+      method: 'PUT',
+      body: { status: 'succeeded', amount_to_capture: { amount, currency: 'USD' } },
+      as: at.admin,
+      app,
+    })
+  const first = await capture(1_000)
+  assert.deepEqual([first.status, first.body['status']], [202, 'requires_capture'])
+  const other = await capture(900)
+  assert.deepEqual([other.status, other.body['code']], [409, 'invalid_transition'])
+  assert.equal((await capture(1_000, at.app)).status, 200)
+  assert.deepEqual(await chargedFor(at, id), [['captured', 1_000]])
+})
+
+test('somebody else’s payment cannot be moved, refunded or looked into', async () => {
+  const { body } = await call(at, '/payments', { body: aPayment({ capture_method: 'manual' }) })
+  const path = `/payments/${String(body['id'])}`
+  const as = await at.issuer.user('usr_2')
+  for (const status of ['canceled', 'succeeded', 'requires_capture']) {
+    assert.equal((await call(at, path, { method: 'PUT', body: { status }, as })).status, 404)
+  }
+  assert.equal((await call(at, `${path}/refunds`, { body: {}, as })).status, 403)
+  assert.equal((await call(at, `${path}/refunds`, { as })).status, 404)
+  const own = await call(at, path, { method: 'PUT', body: { status: 'succeeded' } })
+  assert.equal(own.status, 403, 'nor captured by its owner')
+  assert.equal((await call(at, path)).body['status'], 'requires_capture')
+})
+
+test('rule 4: a provider that does not answer keeps nobody waiting past the budget', async () => {
+  const silent = await at.open(async (url, init) =>
+    url.startsWith('http://provider.test') ? new Promise(() => {}) : at.network(url, init),
+  )
+  const startMs = at.clock.now()
+  const answer = await call(at, '/payments', { body: aPayment(), key: 'slow', app: silent })
+  assert.deepEqual([answer.status, answer.body['status']], [202, 'processing'])
+  assert.equal(answer.headers.get('location'), `/payments/${String(answer.body['id'])}`)
+  assert.ok(at.clock.now() - startMs < 5_000)
+  await settle(at)
+  const { body } = await call(at, `/payments/${String(answer.body['id'])}`)
+  assert.equal(body['status'], 'succeeded')
+})
+
+test('a payment whose buyer never acts is given up after a day', async () => {
+  const method = 'pm_card_threeDSecureRequired'
+  const { status, body } = await call(at, '/payments', {
+    body: aPayment({ payment_method: method }),
+  })
+  assert.deepEqual([status, body['status']], [202, 'requires_action'])
+  await at.database.db.query(
+    `update payments set updated_at = updated_at - interval '25 hours' where id = $1`,
+    [body['id']],
+  )
+  for (let tries = 0; tries < 20; tries += 1) await at.meanwhile(at.clock.timers.sleep(500))
+  await settle(at)
+  const read = await call(at, `/payments/${String(body['id'])}`)
+  assert.equal(read.body['status'], 'canceled')
 })
 
 test('the ledger balances, says where the money went, and is for admins', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, afterEach, before, test } from 'node:test'
+import { after, afterEach, before, mock, test } from 'node:test'
 import {
   anOrder,
   call,
@@ -8,6 +8,7 @@ import {
   createTestPayments,
   pay,
   payUntilFinal,
+  settle,
   voidOrders,
   voidUntilFinal,
   type TestPayments,
@@ -200,10 +201,47 @@ test('rule 16: a bad item never fails its neighbours', async () => {
   )
 })
 
+test('rule 16: an answer that cannot be stored stays with its own payment', async () => {
+  const orders = Array.from({ length: 9 }, () => anOrder())
+  const [odd] = orders.slice(4)
+  const replica = await at.open(async (url, init) => {
+    const response = await at.network(url, init)
+    if (!url.endsWith('/v1/charges')) return response
+    const { outcomes } = (await response.json()) as { outcomes: { key: string }[] }
+    const asked = JSON.parse(init?.body as string) as {
+      charges: { metadata: { order_id: string } }[]
+    }
+    const told = outcomes.map((outcome, index) =>
+      asked.charges[index]?.metadata.order_id === odd?.order_id
+        ? { ...outcome, amount_captured: 1_001 }
+        : outcome,
+    )
+    return Response.json({ outcomes: told })
+  })
+  const errors = mock.method(console, 'error', () => {})
+  const told = outcomesOf(await pay(at, orders, replica))
+  const expected = orders.map((order) => (order === odd ? 'processing' : 'succeeded'))
+  assert.deepEqual(told, expected)
+  await replica.stop()
+  await settle(at)
+  errors.mock.restore()
+  assert.ok(errors.mock.callCount() > 0, 'it was logged')
+  assert.deepEqual(
+    outcomesOf(await pay(at, orders)),
+    orders.map(() => 'succeeded'),
+  )
+})
+
 test('an order that costs nothing is paid without the provider', async () => {
   const order = anOrder({ amount: { amount: 0, currency: 'USD' } })
-  assert.deepEqual(outcomesOf(await pay(at, [order])), ['succeeded'])
+  const [outcome] = await pay(at, [order])
+  assert.equal(outcome?.outcome, 'succeeded')
   assert.deepEqual(await chargedFor(at, order.order_id), [])
+  await at.meanwhile(at.clock.timers.sleep(1_000))
+  const events = await at.database.db.query('select type from events where subject = $1', [
+    outcome?.payment_id,
+  ])
+  assert.deepEqual(events, [{ type: 'payment.succeeded.v1' }])
 })
 
 test('manual capture authorises, and an admin captures: once, all or less', async () => {

@@ -139,24 +139,39 @@ export function anOrder(changes: Partial<PayItem> = {}): PayItem {
   }
 }
 
-type Entry = { type: string; amount: number; metadata: { payment_id: string; order_id?: string } }
+type Metadata = { payment_id: string; order_id?: string }
+type Entry = { type: string; amount: number; charge_key: string; metadata: Metadata | null }
 
-/** What the provider has recorded for an order: what moved money, in order. */
-export async function chargedFor(at: TestPayments, orderId: string): Promise<[string, number][]> {
+const askProvider = (at: TestPayments, to: string): Promise<Response> =>
+  at.provider.fetch(
+    new Request(`http://provider.test${to}`, { headers: { authorization: `Bearer ${API_KEY}` } }),
+  )
+
+/** What the provider says that it took and gave back, in all. */
+export async function totals(at: TestPayments): Promise<{ captured: number; refunded: number }> {
+  const { data } = (await (await askProvider(at, '/v1/totals')).json()) as {
+    data: { captured: number; refunded: number }[]
+  }
+  return data[0] ?? { captured: 0, refunded: 0 }
+}
+
+async function readRecord(at: TestPayments): Promise<Entry[]> {
   const entries: Entry[] = []
   let after: number | null = 0
   while (after !== null) {
-    const request = new Request(`http://provider.test/v1/record?after=${after}`, {
-      headers: { authorization: `Bearer ${API_KEY}` },
-    })
-    const response: Response = await at.provider.fetch(request)
+    const response = await askProvider(at, `/v1/record?after=${after}`)
     const page = (await response.json()) as { data: Entry[]; next: number | null }
     entries.push(...page.data)
     after = page.next
   }
+  return entries.filter(({ type }) => ['charged', 'captured', 'refunded'].includes(type))
+}
+
+/** What the provider has recorded for an order: what moved money, in order. */
+export async function chargedFor(at: TestPayments, orderId: string): Promise<[string, number][]> {
+  const entries = await readRecord(at)
   return entries
-    .filter(({ type }) => ['charged', 'captured', 'refunded'].includes(type))
-    .filter(({ metadata }) => (metadata.order_id ?? metadata.payment_id) === orderId)
+    .filter(({ metadata }) => (metadata?.order_id ?? metadata?.payment_id) === orderId)
     .map(({ type, amount }) => [type, amount])
 }
 
@@ -180,15 +195,40 @@ export async function voidUntilFinal(at: TestPayments, item: VoidItem): Promise<
   throw new Error('still processing')
 }
 
-/** Fails unless every payment's books agree: amounts, ledger account, provider, and a balance of zero. */
+/** Waits until no payment waits for the provider, but those whose buyer has to act. */
+export async function settle(at: TestPayments): Promise<void> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    const open = await at.database.db.query(
+      `select from open_payments join payments on payments.id = payment_id
+       where status <> 'requires_action' or undo`,
+    )
+    if (open.length === 0) return
+    await at.meanwhile(at.clock.timers.sleep(1_000))
+  }
+  throw new Error('payments still wait')
+}
+
+type Books = { id: string; received: number; refunded: number; booked: number; open: boolean }
+
+/** Fails unless the books agree: a payment's amounts with its account, and with the provider's record. */
 export async function checkBooks(at: TestPayments): Promise<void> {
-  const wrong = await at.database.db.query(
-    `select id, amount_received, amount_refunded, booked from (
-       select id, amount_received, amount_refunded,
-         (select coalesce(sum(case when destination = 'payments:' || payments.id then amount else -amount end), 0)
-          from ledger_postings where 'payments:' || payments.id in (source, destination)) as booked
-       from payments) as books
-     where amount_received - amount_refunded <> booked`,
+  const books = await at.database.db.query<Books>(
+    `select id, amount_received as received, amount_refunded as refunded,
+       (select coalesce(sum(case when destination = 'payments:' || payments.id then amount else -amount end), 0)
+        from ledger_postings where 'payments:' || payments.id in (source, destination)) as booked,
+       exists (select from open_payments where payment_id = payments.id) as open
+     from payments`,
   )
+  const moved = Map.groupBy(await readRecord(at), ({ metadata }) => metadata?.payment_id)
+  const wrong = books.filter(({ id, received, refunded, booked, open }) => {
+    const entries = moved.get(id) ?? []
+    const net = entries.reduce(
+      (sum, each) => sum + each.amount * (each.type === 'refunded' ? -1 : 1),
+      0,
+    )
+    const charges = entries.filter(({ type }) => type !== 'refunded')
+    const isKnown = open || net === received - refunded
+    return received - refunded !== booked || !isKnown || charges.length > 1
+  })
   if (wrong.length > 0) throw new Error(`books differ: ${JSON.stringify(wrong)}`)
 }
