@@ -14,13 +14,18 @@ export async function leaseOpenOrders(tx: Tx, drives: Drive[]): Promise<void> {
   )
 }
 
-/** Puts off the next drive of open orders; those that were closed meanwhile stay closed. */
+/**
+ * Puts off the next drive of open orders; those that were closed meanwhile stay closed. It waits for
+ * nobody: whoever holds a row says when that order is driven next. (Waiting could deadlock: a
+ * settlement takes the orders it closes before those it leaves open, not all in id order.)
+ */
 export async function postponeOpenOrders(tx: Tx, drives: Drive[]): Promise<void> {
   await tx.query(
     `with later as materialized (
        select * from unnest($1::text[], $2::timestamptz[]) as later (order_id, drive_at)
      ), locked as materialized (
-       select order_id from open_orders where order_id = any($1) order by order_id for update
+       select order_id from open_orders where order_id = any($1) order by order_id
+       for update skip locked
      )
      update open_orders set drive_at = later.drive_at
      from later join locked using (order_id) where open_orders.order_id = later.order_id`,
