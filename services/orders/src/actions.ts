@@ -9,7 +9,14 @@ import {
   postponeOpenOrders,
   type Drive,
 } from './store/open-orders.ts'
-import { findHolders, findOrders, insertOrders, updateOrders, type OrderWrite } from './store.ts'
+import {
+  claimOf,
+  findHolders,
+  findOrders,
+  insertOrders,
+  updateOrders,
+  type OrderWrite,
+} from './store.ts'
 
 type Dependencies = Pick<World<{ LEASE_MS: number }>, 'config' | 'db' | 'clock' | 'ids'>
 
@@ -26,7 +33,7 @@ export async function placeOrders(world: Dependencies, orders: Order[]): Promise
   const { db, clock, config } = world
   return db.transaction(async (tx) => {
     const inserted = await insertOrders(tx, orders)
-    const placed = orders.filter(uniqueById(inserted))
+    const placed = orders.filter(firstOfEach(inserted))
     const others = orders.filter((order) => !placed.includes(order))
     // A later statement: it sees what the insert had to wait for (rule 14).
     const holders = others.length === 0 ? [] : await findHolders(tx, others)
@@ -44,10 +51,10 @@ export async function placeOrders(world: Dependencies, orders: Order[]): Promise
   })
 }
 
-// Two copies of one order in a batch: the first is the one that was inserted.
-function uniqueById(ids: Set<string>): (order: Order) => boolean {
-  const left = new Set(ids)
-  return ({ id }) => left.delete(id)
+// Of copies of one request in a batch the first is the one that was inserted.
+function firstOfEach(claims: Set<string>): (order: Order) => boolean {
+  const left = new Set(claims)
+  return (order) => left.delete(claimOf(order))
 }
 
 /** What a request gets whose id or key is held already (rule 17). */
@@ -87,7 +94,11 @@ export async function settleOrders(
   const first = [...new Map(settlements.toReversed().map((s) => [s.order.id, s])).values()]
   return world.db.transaction(async (tx) => {
     const written = await updateOrders(tx, first, now)
-    const moved = first.filter(({ order }) => written.has(order.id))
+    // Events and answers come from the rows as they were written (rule 6).
+    const moved = first.flatMap(({ order: { id }, from, driveAt }) => {
+      const order = written.get(id)
+      return order === undefined ? [] : [{ order, from, driveAt }]
+    })
     const settled = moved.filter(({ order }) => isSettled(order.status))
     const open = moved.filter(({ order }) => !isSettled(order.status))
     if (settled.length > 0) {
@@ -103,8 +114,9 @@ export async function settleOrders(
       world,
       changed.flatMap(({ order }) => orderMoved(order)),
     )
+    const winners = new Set(first)
     return settlements.map((settlement) =>
-      moved.includes(settlement) ? { ...settlement.order, updatedAt: now } : undefined,
+      winners.has(settlement) ? written.get(settlement.order.id) : undefined,
     )
   })
 }

@@ -60,10 +60,16 @@ function toOrder(row: OrderRow): Order {
 const json = (value: unknown) => (value === null ? null : JSON.stringify(value))
 const column = <Value>(orders: Order[], pick: (order: Order) => Value) => orders.map(pick)
 
-/** Inserts the orders whose id and key are free; returns the ids of those inserted. */
+type Claim = Pick<Order, 'id' | 'ownerId' | 'idempotencyKey' | 'requestHash'>
+
+/** Who claimed an id, by which key, with what: two requests may want the same id. */
+export const claimOf = ({ id, ownerId, idempotencyKey, requestHash }: Claim): string =>
+  JSON.stringify([id, ownerId, idempotencyKey, requestHash])
+
+/** Inserts the orders whose id and key are free; returns the claims (see `claimOf`) of those inserted. */
 export async function insertOrders(tx: Tx, orders: Order[]): Promise<Set<string>> {
   const sorted = orders.toSorted((a, b) => compare(claimKey(a), claimKey(b)))
-  const rows = await tx.query<{ id: string }>(
+  const rows = await tx.query<Claim>(
     `insert into orders (id, owner_id, idempotency_key, request_hash, lines, payment_method,
        capture_method, expected_total, pricing_version, shipping_address, expires_at, created_at,
        status, payment_status, fulfillment_status, updated_at)
@@ -76,7 +82,8 @@ export async function insertOrders(tx: Tx, orders: Order[]): Promise<Set<string>
        capture_method, expected_total, pricing_version, shipping_address, expires_at, created_at,
        payment_status)
      on conflict do nothing
-     returning id`,
+     returning id, owner_id as "ownerId", idempotency_key as "idempotencyKey",
+       request_hash as "requestHash"`,
     [
       column(sorted, (order) => order.id),
       column(sorted, (order) => order.ownerId),
@@ -93,7 +100,7 @@ export async function insertOrders(tx: Tx, orders: Order[]): Promise<Set<string>
       column(sorted, (order) => order.paymentStatus),
     ],
   )
-  return new Set(rows.map((row) => row.id))
+  return new Set(rows.map(claimOf))
 }
 
 // Keys are unique per owner and ids on their own; two batches must meet both in one order.
@@ -127,11 +134,16 @@ export type OrderWrite = { order: Order; from: OrderStatus }
 
 /**
  * Writes the changing part of each order on condition of the status it leaves; ids must differ.
- * Rows are locked in id order. Returns the ids of the rows that were still in that status.
+ * Rows are locked in id order. What was quoted and which payment it is never changes once known, and
+ * a writer who doesn't know leaves it. Returns the rows that were still in that status, as written.
  */
-export async function updateOrders(tx: Tx, writes: OrderWrite[], now: Date): Promise<Set<string>> {
+export async function updateOrders(
+  tx: Tx,
+  writes: OrderWrite[],
+  now: Date,
+): Promise<Map<string, Order>> {
   const orders = writes.map(({ order }) => order)
-  const rows = await tx.query<{ id: string }>(
+  const rows = await tx.query<OrderRow>(
     `with new as materialized (
        select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[],
          $7::jsonb[], $8::text[], $9::text[], $10::text[], $11::jsonb[], $12::timestamptz[])
@@ -141,13 +153,15 @@ export async function updateOrders(tx: Tx, writes: OrderWrite[], now: Date): Pro
        select id from orders where id = any($1) order by id for update
      )
      update orders set status = new.status, payment_status = new.payment_status,
-       fulfillment_status = new.fulfillment_status, priced_lines = new.priced_lines,
-       totals = new.totals, payment_id = new.payment_id, cancel_reason = new.cancel_reason,
+       fulfillment_status = new.fulfillment_status,
+       priced_lines = coalesce(new.priced_lines, orders.priced_lines),
+       totals = coalesce(new.totals, orders.totals),
+       payment_id = coalesce(new.payment_id, orders.payment_id), cancel_reason = new.cancel_reason,
        decline_code = new.decline_code, next_action = new.next_action,
        confirmed_at = new.confirmed_at, updated_at = $13
      from new join locked using (id)
      where orders.id = new.id and orders.status = new.from_status
-     returning orders.id`,
+     returning orders.*`,
     [
       column(orders, (order) => order.id),
       writes.map(({ from }) => from),
@@ -164,7 +178,7 @@ export async function updateOrders(tx: Tx, writes: OrderWrite[], now: Date): Pro
       now,
     ],
   )
-  return new Set(rows.map((row) => row.id))
+  return new Map(rows.map((row) => [row.id, toOrder(row)]))
 }
 
 export type ListFilter = {
