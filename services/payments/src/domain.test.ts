@@ -139,6 +139,18 @@ test('rule 10: every refund that waits is asked about, none that was decided', (
   assert.deepEqual(ids, ['rfd_0', 'rfd_2'])
 })
 
+test('rule 9: a refund that failed gives back what it had claimed', () => {
+  const payment = aPayment({ status: 'succeeded', amountReceived: 1_000, refundsClaimed: 700 })
+  const refund = { id: 'rfd_1', paymentId: 'pay_1', amount: 400, status: 'pending' } as Refund
+  const failed = observeRefund(payment, refund, { status: 'failed', reason: 'too_old' })
+  assert.deepEqual([failed.payment.refundsClaimed, failed.payment.amountRefunded], [300, 0])
+  assert.deepEqual([failed.refund.status, failed.refund.reason], ['failed', 'too_old'])
+  const done = observeRefund(payment, refund, { status: 'succeeded', reason: null })
+  assert.deepEqual([done.payment.refundsClaimed, done.payment.amountRefunded], [700, 400])
+  const late = observeRefund(done.payment, done.refund, { status: 'failed', reason: null })
+  assert.deepEqual(late, { payment: done.payment, refund: done.refund })
+})
+
 test('a buyer who has not acted for a day is no longer waited for; an order decides for itself', () => {
   const waiting = (changes: Partial<Payment> = {}) =>
     aPayment({ status: 'requires_action', updatedAt: new Date(0), ...changes })

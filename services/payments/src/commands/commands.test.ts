@@ -150,6 +150,18 @@ test('rule 8: a void while the provider still decides ends with nothing kept', a
   }
 })
 
+test('rule 8: an undo that waits is not acknowledged, and already refuses every pay', async () => {
+  const silent = await at.open(async (url, init) =>
+    url.startsWith('http://provider.test') ? new Promise(() => {}) : at.network(url, init),
+  )
+  const order = anOrder()
+  await pay(at, [order])
+  assert.deepEqual(outcomesOf(await voidOrders(at, [order], silent)), ['processing'])
+  assert.deepEqual(outcomesOf(await pay(at, [order])), ['canceled'])
+  assert.deepEqual(await chargedFor(at, order.order_id), [['charged', 1_000]])
+  assert.equal((await voidUntilFinal(at, order)).amount_refunded, 1_000)
+})
+
 test('pay and void at the same time, many times: nothing is kept', async () => {
   const orders = Array.from({ length: 30 }, () => anOrder())
   await Promise.all(orders.flatMap((order) => [pay(at, [order]), voidOrders(at, [order])]))
