@@ -110,7 +110,8 @@ async function move(
   return world.db.transaction(async (tx): Promise<VerbOutcome> => {
     const payment = (await lockPayments(tx, [id])).get(id)
     if (payment === undefined || payment.amount === null) return { kind: 'not_found' }
-    if (payment.status === to) return { kind: 'done', payment, work: [] }
+    const isUnderWay = to === 'canceled' && payment.undo
+    if (payment.status === to || isUnderWay) return { kind: 'done', payment, work: [] }
     if (!isPossible(payment) || !canMove(payment.status, to)) {
       return { kind: 'invalid_transition', payment }
     }

@@ -27,6 +27,9 @@ test('a buyer who has to act is looked up ever more rarely, 5 min at most', () =
   assert.deepEqual(waits, [500, 3_000, 90_000, 300_000])
 })
 
-test('a refund that the provider refused is tried again after ten minutes, not at once', () => {
-  assert.equal(wait({ refundFailed: true }, { status: 'succeeded' }), 600_000)
+test('a refund that the provider refused is tried again ever more rarely, once a day at least', () => {
+  const waits = [0, 1, 6, 1_000_000].map((attempts) =>
+    wait({ refundFailed: true, attempts }, { status: 'succeeded' }),
+  )
+  assert.deepEqual(waits, [10_000, 20_000, 640_000, 86_400_000])
 })

@@ -7,8 +7,10 @@ const MAX_WAIT_MS = 10_000
 const ACTION_SHARE = 20
 const MIN_ACTION_WAIT_MS = 500
 const MAX_ACTION_WAIT_MS = 300_000
-// The provider refused to give money back: only a person can change that.
-const FAILED_REFUND_WAIT_MS = 600_000
+// The provider refused to give money back: mostly only a person can change that, and each try is a
+// refund of its own, so they become rare.
+const MIN_REFUSED_WAIT_MS = 10_000
+const MAX_REFUSED_WAIT_MS = 24 * 3_600_000
 
 export type Waiting = {
   payment: Payment
@@ -26,7 +28,9 @@ export function waitMs({ payment, attempts, refundFailed, nowMs, fraction }: Wai
 }
 
 function ceilingMs(payment: Payment, attempts: number, refundFailed: boolean, nowMs: number) {
-  if (refundFailed) return FAILED_REFUND_WAIT_MS
+  if (refundFailed) {
+    return Math.min(MAX_REFUSED_WAIT_MS, MIN_REFUSED_WAIT_MS * 2 ** Math.min(attempts, 20))
+  }
   if (payment.status === 'requires_action') {
     const sharedMs = (nowMs - payment.updatedAt.getTime()) / ACTION_SHARE
     return Math.min(MAX_ACTION_WAIT_MS, Math.max(MIN_ACTION_WAIT_MS, sharedMs))

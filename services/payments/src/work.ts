@@ -75,7 +75,7 @@ const callsOf = ({ payment, refunds }: Pick<Work, 'payment' | 'refunds'>): Call[
   nextCalls(payment, refunds)
 const hasCalls = (work: Pick<Work, 'payment' | 'refunds'>): boolean => callsOf(work).length > 0
 
-type Written = Work & { isNew: boolean }
+type Written = Work & { isNew: boolean; refundFailed: boolean }
 
 // An answer that can't be stored stays with its own payment, which is asked about again (rule 16).
 async function writeAll(world: World<Config>, asked: Work[], told: Told): Promise<Written[]> {
@@ -84,7 +84,13 @@ async function writeAll(world: World<Config>, asked: Work[], told: Told): Promis
     asked,
   )
   return results.flatMap((result, index) => {
-    if (result.status === 'fulfilled') return [result.value]
+    if (result.status === 'fulfilled') {
+      const { payment, refundFailed } = result.value
+      if (refundFailed && payment.undo) {
+        world.log.error({ payment: payment.id }, 'the provider refused to give money back')
+      }
+      return [result.value]
+    }
     const { reason } = result
     if (!isDataError(reason)) throw reason
     const payment = asked[index]?.payment.id

@@ -72,9 +72,10 @@ export async function undoOrderPayments(
       tx,
       others.map(({ order_id }) => order_id),
     )
+    // An undo that is written already is the sweep's: asking again must not ask the provider again.
     const own = others.flatMap(({ order_id, owner_id }) => {
       const payment = found.get(order_id)
-      return payment?.ownerId === owner_id ? [payment.id] : []
+      return payment?.ownerId === owner_id && !payment.undo ? [payment.id] : []
     })
     const work = await intend(world, tx, own, undone)
     const written = new Map(work.map(({ payment }) => [payment.orderId, payment]))

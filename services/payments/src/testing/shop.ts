@@ -142,10 +142,15 @@ export function anOrder(changes: Partial<PayItem> = {}): PayItem {
 type Metadata = { payment_id: string; order_id?: string }
 type Entry = { type: string; amount: number; charge_key: string; metadata: Metadata | null }
 
-const askProvider = (at: TestPayments, to: string): Promise<Response> =>
-  at.provider.fetch(
-    new Request(`http://provider.test${to}`, { headers: { authorization: `Bearer ${API_KEY}` } }),
-  )
+/** Asks the provider itself, past the service; with a body it is a POST. */
+export async function askProvider(at: TestPayments, to: string, body?: object): Promise<Response> {
+  const headers = { authorization: `Bearer ${API_KEY}`, 'content-type': 'application/json' }
+  const post = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }
+  const request = new Request(`http://provider.test${to}`, { headers, ...post })
+  const response = await at.provider.fetch(request)
+  if (response === undefined) throw new Error('the provider broke the connection')
+  return response
+}
 
 /** What the provider says that it took and gave back, in all. */
 export async function totals(at: TestPayments): Promise<{ captured: number; refunded: number }> {
