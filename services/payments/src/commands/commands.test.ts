@@ -101,6 +101,7 @@ test('rule 10: a replica that died between its commit and the provider’s answe
     url.startsWith('http://provider.test') ? new Promise(() => {}) : at.network(url, init),
   )
   const [first] = await pay(at, [order], dead)
+  await at.meanwhile(dead.stop())
   assert.equal(first?.outcome, 'processing')
   assert.deepEqual(await chargedFor(at, order.order_id), [])
   assert.equal((await payUntilFinal(at, order)).outcome, 'succeeded')
@@ -157,6 +158,7 @@ test('rule 8: an undo that waits is not acknowledged, and already refuses every 
   const order = anOrder()
   await pay(at, [order])
   assert.deepEqual(outcomesOf(await voidOrders(at, [order], silent)), ['processing'])
+  await at.meanwhile(silent.stop())
   assert.deepEqual(outcomesOf(await pay(at, [order])), ['canceled'])
   assert.deepEqual(await chargedFor(at, order.order_id), [['charged', 1_000]])
   assert.equal((await voidUntilFinal(at, order)).amount_refunded, 1_000)
