@@ -80,6 +80,57 @@ test('two different items of one batch under one id: the first is decided, the s
   assert.deepEqual(await levelsOf(at, id), { stocked: 10, reserved: 1 })
 })
 
+test('rule 1: whoever stands before it in its batch, an order gets the answer that is recorded', async () => {
+  const id = await createProduct(at)
+  const item = newOrder(id)
+  const [recorded] = await reserve(at, [item])
+  const others = [
+    { ...item, owner_id: 'usr_2' },
+    { ...item, lines: [{ product_id: id, quantity: 5 }] },
+  ]
+  const [first, second, own] = await reserve(at, [...others, item])
+  assert.deepEqual([first?.outcome, second?.outcome], ['conflict', 'conflict'])
+  assert.deepEqual(own, recorded)
+})
+
+test('rule 11: a release is acknowledged only where it was done, whoever stands before it in its batch', async () => {
+  const id = await createProduct(at)
+  const item = newOrder(id, 4)
+  await reserve(at, [item])
+  const foreign = { ...item, owner_id: 'usr_2' }
+  const outcomes = outcomesOf(await release(at, [foreign, item, item]))
+  assert.deepEqual(outcomes, ['conflict', 'released', 'released'])
+  assert.deepEqual(await levelsOf(at, id), { stocked: 10, reserved: 0 })
+})
+
+test('rule 15: reserves and releases of the same orders, in any order and at once, never deadlock', async () => {
+  const ids = [await createProduct(at, { stock: 500 }), await createProduct(at, { stock: 500 })]
+  const apps = [at.app, await at.open()]
+  const items = Array.from({ length: 40 }, (_, n) => {
+    const wanted = n % 2 === 0 ? ids : ids.toReversed()
+    return { ...newOrder(''), lines: wanted.map((product_id) => ({ product_id, quantity: 1 })) }
+  })
+  const deadlocksBefore = await deadlocks()
+  for (let round = 0; round < 5; round += 1) {
+    const some = items.slice(round * 8, round * 8 + 8)
+    const sendAll = (n: number, backwards: boolean) => {
+      const sent = backwards ? some.toReversed() : some
+      return n % 2 === 0 ? reserve(at, sent, apps[n % 3 === 0 ? 0 : 1]) : release(at, sent, apps[0])
+    }
+    await Promise.all(Array.from({ length: 12 }, (_, n) => sendAll(n, n % 4 < 2)))
+  }
+  assert.equal(await deadlocks(), deadlocksBefore)
+  for (const item of items) assert.deepEqual(outcomesOf(await release(at, [item])), ['released'])
+  for (const id of ids) assert.equal((await levelsOf(at, id)).reserved, 0)
+})
+
+async function deadlocks(): Promise<number | undefined> {
+  const [row] = await at.database.db.query<{ deadlocks: number }>(
+    'select deadlocks from pg_stat_database where datname = current_database()',
+  )
+  return row?.deadlocks
+}
+
 test('rule 8: a release leaves a tombstone that refuses a late reserve', async () => {
   const id = await createProduct(at)
   const item = newOrder(id)
@@ -165,12 +216,6 @@ test('rule 15: products wanted in opposite orders by many at once never deadlock
   const ids = [await createProduct(at, { stock: 500 }), await createProduct(at, { stock: 500 })]
   const apps = [at.app, await at.open()]
   const wanted = (n: number) => (n % 2 === 0 ? ids : ids.toReversed())
-  const deadlocks = async () =>
-    (
-      await at.database.db.query<{ deadlocks: number }>(
-        'select deadlocks from pg_stat_database where datname = current_database()',
-      )
-    )[0]?.deadlocks
   const deadlocksBefore = await deadlocks()
   const answers = await Promise.all(
     Array.from({ length: 200 }, (_, n) => {

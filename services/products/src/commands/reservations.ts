@@ -39,20 +39,20 @@ export async function reserve(
   const unique = uniqueByOrder(items)
   const claims = unique.map((item) => ({ ...item, fingerprint: fingerprintOf(item) }))
   const now = new Date(world.clock.now())
-  const outcomes = await world.db.transaction(async (tx) => {
+  const { decided, recorded } = await world.db.transaction(async (tx) => {
     const claimed = await claimReservations(tx, claims, 'claimed', now)
     const mine = claims.filter(({ order_id }) => claimed.has(order_id))
-    const others = claims.filter(({ order_id }) => !claimed.has(order_id))
-    // A later statement: it sees what the claims had to wait for (rule 14).
-    const recorded = await readReservations(
-      tx,
-      others.map(({ order_id }) => order_id),
-    )
-    const decided = await decideAndRecord(world, tx, mine, now)
-    const replayed = others.map((claim) => [claim.order_id, replay(claim, recorded)] as const)
-    return new Map([...decided, ...replayed])
+    const others = unique.filter(({ order_id }) => !claimed.has(order_id))
+    return {
+      // A later statement: it sees what the claims had to wait for (rule 14).
+      recorded: await readReservations(
+        tx,
+        others.map(({ order_id }) => order_id),
+      ),
+      decided: await decideAndRecord(world, tx, mine, now),
+    }
   })
-  return items.map((item) => answerTo(item, outcomes.get(item.order_id)))
+  return items.map((item) => answerTo(item, decided.get(item.order_id), recorded))
 }
 
 // Duplicates are merged before SQL: of two copies the first is decided, both get its answer.
@@ -62,13 +62,16 @@ function uniqueByOrder<Item extends { order_id: string }>(items: Item[]): Item[]
 
 type Decided = { fingerprint: string; outcome: ReserveOutcome }
 
-// Two items of one batch may bear one id and ask for different things: the second is in conflict.
-function answerTo(item: ReserveItem, decided: Decided | undefined): ReserveOutcome {
+// Two items of one batch may bear one id and ask for different things: each is answered for itself.
+function answerTo(
+  item: ReserveItem,
+  decided: Decided | undefined,
+  recorded: Map<string, Reservation>,
+): ReserveOutcome {
   const { order_id } = item
-  if (decided === undefined) return { order_id, outcome: 'processing' }
-  return decided.fingerprint === fingerprintOf(item)
-    ? decided.outcome
-    : { order_id, outcome: 'conflict' }
+  const fingerprint = fingerprintOf(item)
+  if (decided === undefined) return replay({ ...item, fingerprint }, recorded.get(order_id))
+  return decided.fingerprint === fingerprint ? decided.outcome : { order_id, outcome: 'conflict' }
 }
 
 async function decideAndRecord(
@@ -76,8 +79,8 @@ async function decideAndRecord(
   tx: Tx,
   items: (ReserveItem & { fingerprint: string })[],
   now: Date,
-): Promise<(readonly [string, Decided])[]> {
-  if (items.length === 0) return []
+): Promise<Map<string, Decided>> {
+  if (items.length === 0) return new Map()
   const productIds = productIdsOf(items)
   const listings = await findProducts(tx, productIds)
   const products = new Map([...listings].map(([id, { product }]) => [id, product]))
@@ -95,10 +98,12 @@ async function decideAndRecord(
     now,
   )
   await applyAndTell(world, tx, decided.flatMap(toAllocations), now)
-  return decided.map(({ item: { order_id, fingerprint }, answer }) => [
-    order_id,
-    { fingerprint, outcome: { order_id, ...answer } },
-  ])
+  return new Map(
+    decided.map(({ item: { order_id, fingerprint }, answer }) => [
+      order_id,
+      { fingerprint, outcome: { order_id, ...answer } },
+    ]),
+  )
 }
 
 function toAllocations({ item, answer }: { item: ReserveItem; answer: Answer }): Movement[] {
@@ -127,20 +132,16 @@ async function applyAndTell(
 
 function replay(
   { order_id, owner_id, fingerprint }: ReserveItem & { fingerprint: string },
-  recorded: Map<string, Reservation>,
-): Decided {
-  const reservation = recorded.get(order_id)
-  if (reservation === undefined)
-    return { fingerprint, outcome: { order_id, outcome: 'processing' } }
+  reservation: Reservation | undefined,
+): ReserveOutcome {
+  if (reservation === undefined) return { order_id, outcome: 'processing' }
   const isTombstone = reservation.answer === null && reservation.owner_id === owner_id
   if (!isTombstone && reservation.fingerprint !== fingerprint) {
-    return { fingerprint, outcome: { order_id, outcome: 'conflict' } }
+    return { order_id, outcome: 'conflict' }
   }
   const isUndone = reservation.state === 'released' || reservation.state === 'returned'
-  if (isUndone || reservation.answer === null) {
-    return { fingerprint, outcome: { order_id, outcome: 'released' } }
-  }
-  return { fingerprint, outcome: { order_id, ...reservation.answer } }
+  if (isUndone || reservation.answer === null) return { order_id, outcome: 'released' }
+  return { order_id, ...reservation.answer }
 }
 
 /** Undoes the reservations of orders, once; leaves a tombstone where none was made yet (rule 8). */
@@ -158,10 +159,12 @@ export async function release(
       tx,
       others.map(({ order_id }) => order_id),
     )
+    // Any item of the batch that names the owner undoes, not only the first of its order.
+    const wanted = new Set(items.map(whose))
     await undo(
       world,
       tx,
-      others.flatMap((item) => ownReservation(item, recorded)),
+      [...recorded.values()].filter((reservation) => wanted.has(whose(reservation))),
       now,
     )
     const tombstoneOwners = tombstones.map(
@@ -178,13 +181,7 @@ export async function release(
   }))
 }
 
-const ownReservation = (
-  { order_id, owner_id }: ReleaseItem,
-  recorded: Map<string, Reservation>,
-): Reservation[] => {
-  const reservation = recorded.get(order_id)
-  return reservation?.owner_id === owner_id ? [reservation] : []
-}
+const whose = ({ order_id, owner_id }: ReleaseItem): string => `${order_id} ${owner_id}`
 
 async function undo(
   world: Dependencies,
