@@ -13,7 +13,7 @@ import { createRealCrypto, publicHalf, type PrivateJwk } from './crypto.ts'
 import { createIds } from './ids.ts'
 import { silentLog, type Log } from './log.ts'
 import { migrate } from './migrate.ts'
-import { connectPostgres, type Database } from './postgres.ts'
+import { connectPostgres, type Database, type Tx } from './postgres.ts'
 import { realRandom } from './random.ts'
 import { realTimers, type Clock, type Timers } from './time.ts'
 import type { Fetch, World } from './world.ts'
@@ -35,7 +35,6 @@ export async function createTestDatabase(service: {
       template,
     ])
     if (rowCount === 0) {
-      await client.query(`drop database if exists "${template}_making"`)
       await client.query(`drop database if exists "${template}_making"`)
       await client.query(`create database "${template}_making"`)
       await migrate(databaseUrl(server, `${template}_making`), service.migrations)
@@ -81,6 +80,31 @@ function migrationsHash(folder: URL): string {
     for (const file of readdirSync(from).sort()) hash.update(readFileSync(new URL(file, from)))
   }
   return hash.digest('hex').slice(0, 12)
+}
+
+/**
+ * Runs `work` while a transaction keeps the locks that `hold` takes, and `look` as soon as `work`
+ * waits for one of them: what it has locked by then shows the order in which it locks.
+ */
+export async function whileHeld<Result>(
+  db: Database,
+  hold: (tx: Tx) => Promise<unknown>,
+  { work, look }: { work: () => Promise<Result>; look: () => Promise<unknown> },
+): Promise<Result> {
+  let working: Promise<Result> | undefined
+  await db.transaction(async (tx) => {
+    await hold(tx)
+    working ??= work()
+    // The only sign of a statement that waits for a lock is PostgreSQL's own.
+    for (let isBlocked = false; !isBlocked; await realTimers.sleep(5)) {
+      const blocked = await db.query(
+        `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+      )
+      isBlocked = blocked.length > 0
+    }
+    await look()
+  })
+  return working as Promise<Result>
 }
 
 export type TestClock = Clock & {

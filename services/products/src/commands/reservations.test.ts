@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import type { Tx } from '@quartet/kit/postgres'
+import { whileHeld } from '@quartet/kit/testing'
 import fc from 'fast-check'
 import {
   call,
@@ -152,30 +154,72 @@ test('a release gives the stock back once, however often it comes, and the answe
 test('rule 14: a reserve that waits for a committing tombstone takes nothing', async () => {
   const id = await createProduct(at)
   const item = newOrder(id)
-  let reserving: Promise<unknown> | undefined
-  await at.database.db.transaction(async (tx) => {
+  const outcomes = await whileHeld(
+    at.database.db,
     // The tombstone is written and not yet committed when the reserve claims the same id.
-    await tx.query(
-      `insert into reservations (order_id, owner_id, fingerprint, state, created_at, updated_at)
-       values ($1, $2, '', 'released', $3, $3)`,
-      [item.order_id, item.owner_id, new Date(0)],
-    )
-    reserving = reserve(at, [item])
-    await waitUntilBlocked()
-  })
-  assert.deepEqual(outcomesOf((await reserving) as { outcome: string }[]), ['released'])
+    (tx) => claim(tx, item.order_id),
+    { work: () => reserve(at, [item]), look: async () => {} },
+  )
+  assert.deepEqual(outcomesOf(outcomes), ['released'])
   assert.deepEqual(await levelsOf(at, id), { stocked: 10, reserved: 0 })
 })
 
-// The only sign of a statement that waits for a lock is PostgreSQL's own.
-async function waitUntilBlocked(): Promise<void> {
-  for (;;) {
-    const blocked = await at.database.db.query(
-      `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
-    )
-    if (blocked.length > 0) return
-    await new Promise((resolve) => setTimeout(resolve, 5))
+test('rule 15: stock is locked in the order of ids, by whatever command, as it is stored or as it is asked', async () => {
+  // Made in this order, so that neither the table's order nor the lines' is that of the ids.
+  const [last, first] = [await createProduct(at, { id: 'z' }), await createProduct(at, { id: 'a' })]
+  const lines = [last, first].map((product_id) => ({ product_id, quantity: 1 }))
+  const item = { ...newOrder(''), lines }
+  for (const act of [reserve, release]) {
+    const lock = `select product_id from stock where product_id = $1 for update skip locked`
+    await whileHeld(at.database.db, (tx) => tx.query(lock, [first]), {
+      work: () => act(at, [item]),
+      look: async () =>
+        assert.equal((await at.database.db.query(lock, [last])).length, 1, act.name),
+    })
   }
+})
+
+test('rule 15: reservations are locked in the order of their ids, as stored or as asked', async () => {
+  const id = await createProduct(at)
+  const items = ['ord_zz', 'ord_aa'].map((order_id) => ({ ...newOrder(id), order_id }))
+  for (const item of items) await reserve(at, [item])
+  const lock = `select order_id from reservations where order_id = $1 for update skip locked`
+  await whileHeld(at.database.db, (tx) => tx.query(lock, ['ord_aa']), {
+    work: () => release(at, items),
+    look: async () => assert.equal((await at.database.db.query(lock, ['ord_zz'])).length, 1),
+  })
+})
+
+test('rule 15: reservations are claimed in the order of their ids', async () => {
+  const id = await createProduct(at)
+  for (const [act, last, first] of [
+    [reserve, 'ord_z1', 'ord_a1'],
+    [release, 'ord_z2', 'ord_a2'],
+  ] as const) {
+    const items = [last, first].map((order_id) => ({ ...newOrder(id), order_id }))
+    await whileHeld(at.database.db, (tx) => claim(tx, first), {
+      work: () => act(at, items),
+      look: async () => assert.ok(await canClaim(last), act.name),
+    })
+  }
+})
+
+const claim = (tx: Tx, orderId: string) =>
+  tx.query(
+    `insert into reservations (order_id, owner_id, fingerprint, state, created_at, updated_at)
+     values ($1, 'usr_1', '', 'released', $2, $2)`,
+    [orderId, new Date(0)],
+  )
+
+// Not for another transaction that has claimed it and isn't over; leaves nothing behind.
+async function canClaim(orderId: string): Promise<boolean> {
+  const undo = new Error('undo')
+  const claiming = at.database.db.transaction(async (tx) => {
+    await tx.query(`set local lock_timeout = '50ms'`)
+    await claim(tx, orderId)
+    throw undo
+  })
+  return claiming.catch((error: unknown) => error === undo)
 }
 
 test('rule 16: a bad item never fails its neighbours, whatever is wrong with it', async () => {
