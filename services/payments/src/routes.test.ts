@@ -361,8 +361,24 @@ test('the ledger balances, says where the money went, and is for admins', async 
   )
   const [balance] = (await read('/ledger/balance')) as { sum_of_balances: number }[]
   assert.equal(balance?.sum_of_balances, 0)
-  const accounts = (await read('/ledger/accounts?limit=2')) as unknown[]
-  assert.equal(accounts.length, 2)
+  const all = (await read('/ledger/accounts?limit=100')) as { account: string; balance: number }[]
+  assert.equal(
+    all.reduce((sum, account) => sum + account.balance, 0),
+    0,
+  )
+  assert.deepEqual(
+    all.find(({ account }) => account === `payments:${id}`),
+    { account: `payments:${id}`, currency: 'USD', input: 2_500, output: 700, balance: 1_800 },
+  )
+  const paged: object[] = []
+  let next = '/ledger/accounts?limit=2'
+  while (next !== '') {
+    const { body: page } = await call(at, next, { as: at.admin })
+    paged.push(...(page['data'] as object[]))
+    const cursor = page['next_cursor'] as string | null
+    next = cursor === null ? '' : `/ledger/accounts?limit=2&cursor=${cursor}`
+  }
+  assert.deepEqual(paged, all)
   for (const path of ['accounts', 'accounts/world', 'transactions', 'balance']) {
     assert.equal((await call(at, `/ledger/${path}`)).status, 403)
   }
