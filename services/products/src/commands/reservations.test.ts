@@ -141,6 +141,22 @@ test('rule 8: a release leaves a tombstone that refuses a late reserve', async (
   assert.deepEqual(await levelsOf(at, id), { stocked: 10, reserved: 0 })
 })
 
+test('rule 8: a tombstone is its owner’s: to anybody else its id is in conflict', async () => {
+  const item = newOrder(await createProduct(at))
+  await release(at, [item])
+  assert.deepEqual(outcomesOf(await reserve(at, [{ ...item, owner_id: 'usr_2' }])), ['conflict'])
+})
+
+test('rule 11: a release of what was refused gives nothing back, and the refusal stands', async () => {
+  const id = await createProduct(at, { stock: 1 })
+  const item = newOrder(id, 2)
+  const refused = await reserve(at, [item])
+  assert.deepEqual(outcomesOf(refused), ['insufficient_stock'])
+  assert.deepEqual(outcomesOf(await release(at, [item])), ['released'])
+  assert.deepEqual(await reserve(at, [item]), refused)
+  assert.deepEqual(await levelsOf(at, id), { stocked: 1, reserved: 0 })
+})
+
 test('a release gives the stock back once, however often it comes, and the answer stays released', async () => {
   const id = await createProduct(at)
   const item = newOrder(id, 4)
