@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import pg from 'pg'
+import { openInProcess } from './in-process.ts'
+
+// The oldest PostgreSQL that is promised, where the machine has one.
+const SERVER =
+  process.env['QUARTET_TEST_POSTGRES_15_URL'] ?? 'postgres://postgres@127.0.0.1:5432/postgres'
+
+async function onServer<Result>(use: (client: pg.Client) => Promise<Result>): Promise<Result> {
+  const client = new pg.Client({ connectionString: SERVER, connectionTimeoutMillis: 2_000 })
+  await client.connect()
+  try {
+    return await use(client)
+  } finally {
+    await client.end()
+  }
+}
+
+const isFifteen = await onServer((client) =>
+  client.query<{ server_version_num: string }>('show server_version_num'),
+)
+  .then(({ rows }) => rows[0]?.server_version_num.startsWith('15') === true)
+  .catch(() => false)
+const skip = isFifteen ? false : 'no PostgreSQL 15 at 127.0.0.1:5432'
+
+after(async () => {
+  if (!isFifteen) return
+  await onServer(async (client) => {
+    const { rows } = await client.query<{ datname: string }>(
+      `select datname from pg_database where datname ~ '^template_(users|products|orders|payments)_'`,
+    )
+    for (const { datname } of rows) await client.query(`drop database if exists "${datname}"`)
+  })
+})
+
+test('on PostgreSQL 15: all services migrate, and an order is paid', { skip }, async () => {
+  process.env['QUARTET_TEST_DATABASE_URL'] = SERVER
+  const shop = await openInProcess()
+  const post = async (url: string, body: object, token?: string) => {
+    const response = await shop.fetch(url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify(body),
+    })
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> }
+  }
+  try {
+    const { body: session } = await post('http://users.test/sessions', shop.admin)
+    const token = String(session['access_token'])
+    const price = { amount: 1_999, currency: 'EUR' }
+    const product = {
+      id: 'mug',
+      name: 'Mug',
+      description: '',
+      category: 'Kitchen',
+      price,
+      stock: 3,
+    }
+    assert.equal((await post('http://products.test/products', product, token)).status, 201)
+    const line_items = [{ product_id: 'mug', quantity: 2 }]
+    const order = { line_items, payment_method: 'pm_card_visa' }
+    const placed = await post('http://orders.test/orders', order, token)
+    assert.equal(placed.status, 201)
+    assert.deepEqual(placed.body['total'], { amount: 3_998, currency: 'EUR' })
+    const list = await shop.fetch('http://payments.test/ledger/balance', {
+      headers: { authorization: `Bearer ${token}` },
+    })
+    assert.deepEqual(await list.json(), {
+      data: [{ currency: 'EUR', charged: 3_998, refunded: 0, sum_of_balances: 0 }],
+    })
+  } finally {
+    await shop.close()
+  }
+})
