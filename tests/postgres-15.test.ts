@@ -1,36 +1,43 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import pg from 'pg'
+import { silentLog } from '@quartet/kit/log'
+import { connectPostgres, type Database } from '@quartet/kit/postgres'
+import { realRandom } from '@quartet/kit/random'
+import { realTimers } from '@quartet/kit/time'
 import { openInProcess } from './in-process.ts'
 
 // The oldest PostgreSQL that is promised, where the machine has one.
 const SERVER =
   process.env['QUARTET_TEST_POSTGRES_15_URL'] ?? 'postgres://postgres@127.0.0.1:5432/postgres'
 
-async function onServer<Result>(use: (client: pg.Client) => Promise<Result>): Promise<Result> {
-  const client = new pg.Client({ connectionString: SERVER, connectionTimeoutMillis: 2_000 })
-  await client.connect()
+async function onServer<Result>(use: (db: Database) => Promise<Result>): Promise<Result> {
+  const db = connectPostgres({
+    url: SERVER,
+    poolSize: 2,
+    applicationName: 'test',
+    timers: realTimers,
+    random: realRandom,
+    log: silentLog,
+  })
   try {
-    return await use(client)
+    return await use(db)
   } finally {
-    await client.end()
+    await db.close()
   }
 }
 
-const isFifteen = await onServer((client) =>
-  client.query<{ server_version_num: string }>('show server_version_num'),
-)
-  .then(({ rows }) => rows[0]?.server_version_num.startsWith('15') === true)
+const isFifteen = await onServer((db) => db.query('show server_version'))
+  .then((rows) => JSON.stringify(rows).includes(':"15'))
   .catch(() => false)
 const skip = isFifteen ? false : 'no PostgreSQL 15 at 127.0.0.1:5432'
 
 after(async () => {
   if (!isFifteen) return
-  await onServer(async (client) => {
-    const { rows } = await client.query<{ datname: string }>(
+  await onServer(async (db) => {
+    const rows = await db.query<{ datname: string }>(
       `select datname from pg_database where datname ~ '^template_(users|products|orders|payments)_'`,
     )
-    for (const { datname } of rows) await client.query(`drop database if exists "${datname}"`)
+    for (const { datname } of rows) await db.query(`drop database if exists "${datname}"`)
   })
 })
 
