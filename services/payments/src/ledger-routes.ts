@@ -5,7 +5,6 @@ import type { Http } from '@quartet/kit/http'
 import type { World } from '@quartet/kit/world'
 import { WORLD } from './domain.ts'
 import { routes } from './contract.ts'
-import { toAccount } from './resources.ts'
 import {
   listAccounts,
   listTransactions,
@@ -24,7 +23,12 @@ export function addLedgerRoutes(
     const after = cursor === undefined ? undefined : decodeCursor(cursor, 'string', 'string')
     const accounts = await listAccounts(world.db, { after, limit: limit + 1 })
     return c.json(
-      toPage(accounts, limit, toAccount, ({ account, currency }) => [account, currency]),
+      toPage(
+        accounts,
+        limit,
+        (volumes) => volumes,
+        ({ account, currency }) => [account, currency],
+      ),
       200,
     )
   })
@@ -34,7 +38,7 @@ export function addLedgerRoutes(
     const { account } = c.req.valid('param')
     const isName = /^[\w:-]{1,100}$/.test(account)
     const volumes = isName ? await readAccount(world.db, account) : []
-    return c.json({ data: volumes.map(toAccount) }, 200)
+    return c.json({ data: volumes }, 200)
   })
 
   http.openapi(routes.transactions, async (c) => {

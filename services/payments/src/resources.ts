@@ -1,7 +1,6 @@
 /** Owns how payments, refunds and the ledger are shown. */
 import type { PaymentResource, RefundResource } from './contract/schemas.ts'
 import type { Payment, Refund } from './domain.ts'
-import type { Volumes } from './store/ledger.ts'
 
 /** A payment as the API shows it; tombstones are never shown. */
 export function toPaymentResource(payment: Payment): PaymentResource {
@@ -35,11 +34,3 @@ export function toRefundResource(refund: Refund, currency: string): RefundResour
     updated_at: refund.updatedAt.toISOString(),
   }
 }
-
-export const toAccount = ({ account, currency, input, output }: Volumes) => ({
-  account,
-  currency,
-  input,
-  output,
-  balance: input - output,
-})

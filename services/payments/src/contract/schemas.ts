@@ -99,7 +99,7 @@ export const refundSchema = z
   .openapi('Refund')
 export type RefundResource = z.input<typeof refundSchema>
 
-/** What went into and came out of an account, in minor units; `balance` is input − output. */
+/** What went into and came out of an account, in minor units; `balance` is input − output. Exact up to 2^53. */
 export const accountSchema = z
   .object({
     account: z.string(),
