@@ -67,7 +67,7 @@ export const routes = {
     ...payments,
     method: 'put',
     path: '/payments/{id}',
-    summary: 'Cancel a payment of one’s own (`canceled`), or capture one (`succeeded`, admin)',
+    summary: 'Cancel a payment of one’s own (canceled), or capture one (succeeded, admin)',
     request: { params: idInPath, body: body(movePaymentSchema) },
     responses: {
       200: json(paymentSchema, 'Moved'),
@@ -148,7 +148,7 @@ export const routes = {
     ...commands,
     method: 'post',
     path: '/commands/pay',
-    summary: 'Pay for orders (service `orders`, scope `pay`)',
+    summary: 'Pay for orders (service orders, scope pay)',
     request: { body: body(commandSchema(MAX_ITEMS)) },
     responses: {
       200: json(z.object({ outcomes: z.array(payOutcomeSchema) }), 'One outcome per item'),
@@ -158,7 +158,7 @@ export const routes = {
     ...commands,
     method: 'post',
     path: '/commands/void',
-    summary: 'Undo the payments of orders (service `orders`, scope `void`)',
+    summary: 'Undo the payments of orders (service orders, scope void)',
     request: { body: body(commandSchema(MAX_ITEMS)) },
     responses: {
       200: json(z.object({ outcomes: z.array(voidOutcomeSchema) }), 'One outcome per item'),

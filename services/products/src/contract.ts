@@ -125,7 +125,7 @@ export const routes = {
     path: '/commands/reserve',
     tags: commands,
     security,
-    summary: 'Reserve stock for orders (service `orders`, scope `reserve`)',
+    summary: 'Reserve stock for orders (service orders, scope reserve)',
     request: { body: body(commandSchema(MAX_ITEMS)) },
     responses: {
       200: json(z.object({ outcomes: z.array(reserveOutcomeSchema) }), 'One outcome per item'),
@@ -136,7 +136,7 @@ export const routes = {
     path: '/commands/release',
     tags: commands,
     security,
-    summary: 'Undo the reservations of orders (service `orders`, scope `release`)',
+    summary: 'Undo the reservations of orders (service orders, scope release)',
     request: { body: body(commandSchema(MAX_ITEMS)) },
     responses: {
       200: json(z.object({ outcomes: z.array(releaseOutcomeSchema) }), 'One outcome per item'),
