@@ -4,7 +4,7 @@ import { silentLog } from '@quartet/kit/log'
 import { createTestClock } from '@quartet/kit/testing'
 import type { Fetch } from '@quartet/kit/world'
 import type { Config } from './config.ts'
-import type { Call, Payment } from './domain.ts'
+import type { Call, Payment, Refund } from './domain.ts'
 import { newPayment } from './intention.ts'
 import { createProviderClient } from './provider.ts'
 
@@ -33,8 +33,10 @@ function clientOf(answer: (sent: Sent) => Response | Promise<Response>) {
     PROVIDER_API_KEY_FILE: 'key',
     PROVIDER_TIMEOUT_MS: 1_000,
   } as Config
-  const world = { config, fetch, timers: clock.timers, log: { ...silentLog } }
-  return { client: createProviderClient(world), sent, clock }
+  const errors: string[] = []
+  const log = { ...silentLog, error: (_: unknown, message: string) => void errors.push(message) }
+  const world = { config, fetch, timers: clock.timers, log }
+  return { client: createProviderClient(world), sent, clock, errors }
 }
 
 const outcomes = (...of: unknown[]) => Response.json({ outcomes: of })
@@ -126,7 +128,7 @@ test('a batch is a request per kind of call, of at most 1,000 items', async () =
 })
 
 test('a capture that is refused is looked up: the charge may have ended otherwise', async () => {
-  const { client, sent } = clientOf(({ path }) =>
+  const { client, sent, errors } = clientOf(({ path }) =>
     path === '/v1/lookups'
       ? outcomes({ key: 'pay_a-1', status: 'canceled' })
       : outcomes({ key: 'pay_a-1', status: 'invalid', reason: 'not_capturable' }),
@@ -135,4 +137,30 @@ test('a capture that is refused is looked up: the charge may have ended otherwis
   const { charges: told } = await client.perform([capture])
   assert.equal(told.get('pay_a-1')?.status, 'canceled')
   assert.deepEqual(sent.at(-1), { path: '/v1/lookups', body: { keys: ['pay_a-1'] } })
+  assert.deepEqual(errors, [])
+})
+
+test('a capture that is refused though the charge did not end otherwise is told', async () => {
+  for (const status of ['not_found', 'requires_capture']) {
+    const { client, errors } = clientOf(({ path }) =>
+      path === '/v1/lookups'
+        ? outcomes({ key: 'pay_a-1', status })
+        : outcomes({ key: 'pay_a-1', status: 'invalid', reason: 'unknown_charge' }),
+    )
+    await client.perform([{ kind: 'capture', payment: aPayment('pay_a'), amount: 1_000 }])
+    assert.deepEqual(errors, ['the provider refuses a capture'], status)
+  }
+})
+
+test('a refund whose key the provider knows for another one has failed: it can never be made', async () => {
+  const { client } = clientOf(() => outcomes({ key: 'rfd_1', status: 'conflict', amount: 5 }))
+  const at = new Date(0)
+  const base = { id: 'rfd_1', paymentId: 'pay_a', amount: 1, status: 'pending', reason: null }
+  const refund = { ...base, createdAt: at, updatedAt: at } as Refund
+  const told = await client.perform([{ kind: 'refund', payment: aPayment('pay_a'), refund }])
+  assert.deepEqual(told.refunds.get('rfd_1'), {
+    key: 'rfd_1',
+    status: 'failed',
+    reason: 'key_in_use',
+  })
 })

@@ -37,6 +37,9 @@ const refundAnswer = z.object({
   reason: code.nullish().catch(null),
 })
 
+// What a refund asks for never changes: whose key stands for something else was not made, nor will be.
+const refundConflict = z.object({ key: z.string(), status: z.literal('conflict') })
+
 const refusedCapture = z.object({ key: z.string(), status: z.literal('invalid') })
 const notFound = z.object({ key: z.string(), status: z.literal('not_found') })
 
@@ -63,10 +66,16 @@ export function createProviderClient(world: ProviderWorld): Provider {
       const refused = answers.flatMap(({ outcome }) => refusedCapture.safeParse(outcome).data ?? [])
       const items = refused.map((capture) => capture.key)
       if (items.length > 0) keep(world, told, await askAll(world, [{ kind: 'lookup', items }]))
+      for (const key of items.filter((each) => !hasEnded(told.charges.get(each)))) {
+        world.log.error({ key }, 'the provider refuses a capture')
+      }
       return told
     },
   }
 }
+
+const hasEnded = (charge: ChargeState | undefined): boolean =>
+  charge?.status === 'succeeded' || charge?.status === 'canceled'
 
 type Answer = { kind: Kind; outcome: unknown }
 
@@ -180,7 +189,9 @@ function keep({ log }: ProviderWorld, told: Told, answers: Answer[]): void {
 }
 
 function keepRefund({ refunds }: Told, outcome: unknown): boolean {
-  const { data } = refundAnswer.safeParse(outcome)
+  const inUse = refundConflict.safeParse(outcome).data
+  const failed = { ...inUse, status: 'failed', reason: 'key_in_use' }
+  const { data } = refundAnswer.safeParse(inUse === undefined ? outcome : failed)
   if (data !== undefined) refunds.set(data.key, { ...data, reason: data.reason ?? null })
   return data !== undefined
 }
