@@ -216,6 +216,18 @@ test('rule 6: a fulfilled order cannot be canceled, a canceled one not fulfilled
   assert.deepEqual([late.status, late.body['code']], [409, 'invalid_transition'])
 })
 
+test('an order that is fulfilled by several at once is fulfilled for each of them', async () => {
+  const as = await shop.issuer.user('usr_admin', 'admin')
+  const path = `/orders/${String((await place()).body['id'])}/fulfill`
+  const answers = await Promise.all(
+    Array.from({ length: 5 }, () => call(shop, path, { method: 'POST', as })),
+  )
+  assert.deepEqual(
+    answers.map(({ status, body }) => [status, body['status']]),
+    answers.map(() => [200, 'completed']),
+  )
+})
+
 test('every order has its events, numbered without gaps', async () => {
   await shop.meanwhile(new Promise((resolve) => setTimeout(resolve, 50)))
   const events = await shop.database.db.query<{ sequence: number; type: string; subject: string }>(

@@ -107,9 +107,13 @@ test("another customer's order is not there", async () => {
 })
 
 test('an unknown or impossible id is a 404', async () => {
+  const as = await shop.issuer.user('usr_admin', 'admin')
   for (const id of ['ord_none', 'a%00b', 'x'.repeat(100), '%F0%9F%9B%92']) {
-    const { status, body } = await call(shop, `/orders/${id}`)
-    assert.deepEqual([status, body['error']], [404, 'Order not found'], id)
+    for (const verb of ['', '/cancel', '/fulfill']) {
+      const method = verb === '' ? 'GET' : 'POST'
+      const { status, body } = await call(shop, `/orders/${id}${verb}`, { method, as })
+      assert.deepEqual([status, body['error']], [404, 'Order not found'], id + verb)
+    }
   }
 })
 

@@ -10,7 +10,7 @@ import { refusalOf, statusOf, toResource } from './answers.ts'
 import type { Checkout } from './checkout/checkout.ts'
 import type { Config } from './config.ts'
 import { routes, type PlaceOrderBody } from './contract.ts'
-import { initialPaymentStatus, moveTo, PRICING_VERSION, type Order } from './domain.ts'
+import { initialPaymentStatus, PRICING_VERSION, type Order } from './domain.ts'
 import { listOrders } from './store.ts'
 
 type Dependencies = {
@@ -132,20 +132,19 @@ function addMoves(http: Http, { authenticator, checkout }: Dependencies): void {
 
   http.openapi(routes.fulfill, async (c) => {
     await authenticator.admin(c.req.raw)
-    const order = await checkout.read(c.req.valid('param').id)
-    if (order === undefined) throw notFound('Order')
-    if (order.status === 'completed') return c.json(toResource(order), 200)
-    if (order.status !== 'confirmed') throw invalidTransition(order.status, 'completed')
-    const next = moveTo(order, 'completed', { fulfillmentStatus: 'fulfilled' })
-    const fulfilled = await checkout.move(next, 'confirmed')
-    if (fulfilled === undefined) throw invalidTransition('canceling', 'completed')
+    const { id } = c.req.valid('param')
+    const fulfilled = isId(id) ? await checkout.fulfill(id) : undefined
+    if (fulfilled === undefined) throw notFound('Order')
+    if (fulfilled.status !== 'completed') throw invalidTransition(fulfilled.status, 'completed')
     return c.json(toResource(fulfilled), 200)
   })
 }
 
+const isId = (id: string): boolean => /^[A-Za-z0-9_-]{1,64}$/.test(id)
+
 // Another customer's order is not there, as far as this customer is told.
 async function readOwn(checkout: Checkout, principal: Principal, id: string): Promise<Order> {
-  const order = /^[A-Za-z0-9_-]{1,64}$/.test(id) ? await checkout.read(id) : undefined
+  const order = isId(id) ? await checkout.read(id) : undefined
   const isVisible = principal.role === 'admin' || order?.ownerId === principal.userId
   if (order === undefined || !isVisible) throw notFound('Order')
   return order

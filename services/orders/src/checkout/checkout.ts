@@ -5,7 +5,7 @@ import { Problem } from '@quartet/kit/problem'
 import type { World } from '@quartet/kit/world'
 import { placeOrders, type PlaceOutcome } from '../actions.ts'
 import type { Config } from '../config.ts'
-import { isSettled, waitsForCustomer, type CancelReason, type Order } from '../domain.ts'
+import { isSettled, moveTo, waitsForCustomer, type CancelReason, type Order } from '../domain.ts'
 import { createLanes, drive, write, type Lanes } from './driver.ts'
 import type { Peers } from './peers.ts'
 import { createRecovery } from './recovery.ts'
@@ -22,8 +22,8 @@ export type Checkout = {
   cancel: (order: Order, reason: CancelReason) => Promise<Order | undefined>
   /** Reads an order; many readers at once share a statement. */
   read: (id: string) => Promise<Order | undefined>
-  /** Writes one move of the state machine; undefined when the order has left `from`. */
-  move: (order: Order, from: Order['status']) => Promise<Order | undefined>
+  /** Completes a confirmed order; gives it as it then is, whoever was faster. Undefined: there is none. */
+  fulfill: (id: string) => Promise<Order | undefined>
   openOrders: () => number
   start: () => void
   stop: () => Promise<void>
@@ -80,7 +80,7 @@ export function createCheckout(world: World<Config>, peers: Peers, sequencer: Se
       return current?.status === 'completed' ? undefined : waitForEnd(current ?? order)
     },
     read: (id) => foreground.read.add(id),
-    move: (order, from) => write(world, foreground, { do: 'write', order, from }),
+    fulfill: (id) => fulfill(world, foreground, id),
     openOrders: recovery.openOrders,
     start: recovery.start,
     async stop() {
@@ -88,6 +88,14 @@ export function createCheckout(world: World<Config>, peers: Peers, sequencer: Se
       await Promise.allSettled(driving)
     },
   }
+}
+
+async function fulfill(world: World<Config>, lanes: Lanes, id: string): Promise<Order | undefined> {
+  const order = await lanes.read.add(id)
+  if (order?.status !== 'confirmed') return order
+  const completed = moveTo(order, 'completed', { fulfillmentStatus: 'fulfilled' })
+  const step = { do: 'write', order: completed, from: 'confirmed' } as const
+  return (await write(world, lanes, step)) ?? lanes.read.add(id)
 }
 
 function createPlacing(world: World<Config>, sequencer: Sequencer): Batcher<Order, PlaceOutcome> {
