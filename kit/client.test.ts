@@ -55,13 +55,21 @@ test('an answer of no use is PeerUnavailable', async () => {
     'an error status': () => Response.json({ outcomes: [one, one] }, { status: 500 }),
     'a refusal': () => new Response(null, { status: 403 }),
     'no JSON': () => new Response('<html>'),
-    'another shape': () => Response.json({ outcomes: [one, { id: 5 }] }),
+    'another shape': () => Response.json({ outcomes: { a: one, b: one } }),
     'too few outcomes': () => Response.json({ outcomes: [one] }),
     'too many outcomes': () => Response.json({ outcomes: [one, one, one] }),
     'a reset': () => Promise.reject(new TypeError('fetch failed')),
   }
   for (const [what, answer] of Object.entries(answers)) {
     await assert.rejects(send(answer).sent, isUnavailable, what)
+  }
+})
+
+test('an outcome that cannot be read is left out, its neighbours are not', async () => {
+  const odd = [null, 'made', { id: 5, outcome: 'made' }, { id: 'a' }]
+  for (const each of odd) {
+    const { sent } = send(() => Response.json({ outcomes: [each, { id: 'b', outcome: 'made' }] }))
+    assert.deepEqual(await sent, [{ id: 'b', outcome: 'made' }])
   }
 })
 

@@ -20,8 +20,9 @@ export type Peer = {
 }
 
 /**
- * POSTs `{ items }` to `path` and gives the `outcomes` of the answer, one per item, parsed by
- * `outcome`. Throws PeerUnavailable whatever goes wrong: not one outcome is then known.
+ * POSTs `{ items }` to `path` and gives the `outcomes` of the answer, parsed by `outcome`, each for
+ * itself: one that can't be read is left out, so match them by what they are for, not by position.
+ * Throws PeerUnavailable when there is no answer with an outcome per item: not one is then known.
  */
 export async function sendCommand<Outcome extends z.ZodType>(
   { fetch, timers }: Pick<World<unknown>, 'fetch' | 'timers'>,
@@ -57,7 +58,12 @@ async function outcomesOf<Outcome extends z.ZodType>(
     await response.body?.cancel() // else the connection is never used again
     throw new PeerUnavailable(peer, `answered ${response.status}`)
   }
-  const { outcomes } = z.object({ outcomes: z.array(outcome) }).parse(await response.json())
-  if (outcomes.length === items.length) return outcomes
-  throw new PeerUnavailable(peer, `answered ${outcomes.length} outcomes to ${items.length} items`)
+  const { outcomes } = z.object({ outcomes: z.array(z.unknown()) }).parse(await response.json())
+  if (outcomes.length !== items.length) {
+    throw new PeerUnavailable(peer, `answered ${outcomes.length} outcomes to ${items.length} items`)
+  }
+  return outcomes.flatMap((each) => {
+    const parsed = outcome.safeParse(each)
+    return parsed.success ? [parsed.data] : []
+  })
 }

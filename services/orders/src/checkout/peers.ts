@@ -106,13 +106,19 @@ async function undo(
 }
 
 // Whatever goes wrong, the outcomes are unknown: asked again by the same key, never taken for refusals.
-async function ask<Outcome extends z.ZodType<{ order_id: string }>>(
+async function ask<Outcome extends z.ZodType<{ order_id: string; outcome: string }>>(
   world: PeerWorld,
   peer: Peer,
   command: { path: string; scope: string; items: unknown[]; outcome: Outcome },
 ): Promise<Map<string, z.output<Outcome>>> {
   try {
     const outcomes = await sendCommand(world, peer, command)
+    const isRead = ({ outcome }: { outcome: string }) => outcome !== 'invalid'
+    const unread = command.items.length - outcomes.filter(isRead).length
+    if (unread > 0) {
+      const fields = { peer: peer.name, command: command.path, unread }
+      world.log.error(fields, 'items that one side cannot read: their outcomes stay unknown')
+    }
     return new Map(outcomes.map((outcome) => [outcome.order_id, outcome]))
   } catch (error) {
     world.log.warn({ error, peer: peer.name, command: command.path }, 'outcomes are unknown')
