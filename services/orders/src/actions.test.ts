@@ -1,8 +1,20 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { createTestDatabase, createTestWorld, type TestDatabase } from '@quartet/kit/testing'
+import {
+  createTestDatabase,
+  createTestWorld,
+  whileHeld,
+  type TestDatabase,
+} from '@quartet/kit/testing'
+import type { Tx } from '@quartet/kit/postgres'
 import type { World } from '@quartet/kit/world'
-import { placeOrders, postponeOrders, readOrders, settleOrders } from './actions.ts'
+import {
+  placeOrders,
+  postponeOrders,
+  readOrders,
+  settleOrders,
+  type PlaceOutcome,
+} from './actions.ts'
 import { ordersService } from './app.ts'
 import { moveTo } from './domain.ts'
 import { anOrder } from './testing/orders.ts'
@@ -84,3 +96,56 @@ test('rule 15: putting off waits for nobody: who holds the row says when it is d
   )
   assert.deepEqual(postponed, [{ order_id: 'ord_free' }])
 })
+
+test('rule 15: orders are locked in the order of their ids, as stored or as asked', async () => {
+  const orders = ['ord_z1', 'ord_a1'].map((id) => anOrder({ id }))
+  for (const order of orders) await placeOrders(world, [order])
+  const driveAt = new Date(world.clock.now())
+  const lock = 'select id from orders where id = $1 for update skip locked'
+  await whileHeld(database.db, (tx) => tx.query(lock, ['ord_a1']), {
+    work: () =>
+      settleOrders(
+        world,
+        orders.map((order) => ({ order, from: 'pending', driveAt })),
+      ),
+    look: async () => assert.equal((await database.db.query(lock, ['ord_z1'])).length, 1),
+  })
+})
+
+// Ids and keys are two orders, and a batch can follow only one: that of keys, which honest repeats meet.
+test('rules 15, 16: batches whose ids cross are told apart by PostgreSQL, and every answer is right', async () => {
+  const batch = (...of: [owner: string, id: string][]) =>
+    of.map(([ownerId, id]) => anOrder({ id, ownerId, requestHash: ownerId }))
+  const one = batch(['usr_1', 'ord_x'], ['usr_2', 'ord_middle'], ['usr_3', 'ord_y'])
+  const other = batch(['usr_4', 'ord_y'], ['usr_5', 'ord_x'])
+  let others: Promise<PlaceOutcome[]> | undefined
+  const outcomes = await whileHeld(
+    database.db,
+    (tx) => placeOrders(within(tx), batch(['usr_0', 'ord_middle'])),
+    {
+      work: () => placeOrders(world, one),
+      look: async () => {
+        others = placeOrders(world, other)
+        while ((await waiting()) < 2) await new Promise((resolve) => setTimeout(resolve, 5))
+      },
+    },
+  )
+  const answers = [...outcomes, ...((await others) ?? [])]
+  for (const [index, order] of [...one, ...other].entries()) {
+    const [stored] = await readOrders(world, [order.id])
+    const expected = stored?.ownerId === order.ownerId ? 'placed' : 'id_taken'
+    assert.equal(answers[index]?.kind, expected, `${order.ownerId} ${order.id}`)
+  }
+})
+
+const within = (tx: Tx): typeof world => ({
+  ...world,
+  db: { ...database.db, transaction: (work) => work(tx) },
+})
+
+async function waiting(): Promise<number> {
+  const blocked = await database.db.query(
+    `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+  )
+  return blocked.length
+}
