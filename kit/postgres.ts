@@ -44,7 +44,7 @@ const MAX_ATTEMPTS = 5
 const CONNECT_TIMEOUT_MS = 5_000
 const STATEMENT_TIMEOUT_MS = 10_000
 
-// A frozen replica must not hold its row locks for longer than this (RULES: batches).
+// A frozen replica must not hold its row locks for longer than this (rule 15).
 const LOCK_TIMEOUT_MS = 2_000
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 2_000
 

@@ -1,7 +1,7 @@
 /** Owns the schemas that every contract is made of: text PostgreSQL can hold, ids, money, time. */
 import { z } from '@hono/zod-openapi'
 
-// What PostgreSQL's text and jsonb can't hold is refused at the door (RULES: batches).
+// What PostgreSQL's text and jsonb can't hold is refused at the door (rule 16).
 const storable = (value: string) => !value.includes('\0') && value.isWellFormed()
 
 /** Text of `min` to `max` UTF-16 code units, without NUL and lone surrogates. */
