@@ -1,10 +1,10 @@
 /** Owns recovery: drives every open order whose time has come, whoever drove it before. */
-import { claimDueOrders, surveyOpenOrders } from '../store/open-orders.ts'
+import { createRounds } from '@quartet/kit/rounds'
+import type { World } from '@quartet/kit/world'
 import { readOrders } from '../actions.ts'
 import type { Config } from '../config.ts'
 import type { Order } from '../domain.ts'
-import { ConnectionLost } from '@quartet/kit/postgres'
-import type { World } from '@quartet/kit/world'
+import { claimDueOrders, surveyOpenOrders } from '../store/open-orders.ts'
 
 export type Recovery = {
   start: () => void
@@ -62,56 +62,24 @@ function createDrivers(world: World<Config>, drive: Drive) {
 export function createRecovery(world: World<Config>, drive: Drive): Recovery {
   const drivers = createDrivers(world, drive)
   let openOrders = 0
-  let wakeMs = 0
-  let stopped = true
-  let cancelTimer = () => {}
-  let running: Promise<void> | undefined
-
-  async function survey(): Promise<void> {
-    const { count, nextDriveAt } = await surveyOpenOrders(world.db, world.config.MAX_OPEN_ORDERS)
-    openOrders = count
-    wakeMs = Math.min(world.clock.now() + POLL_MS, nextDriveAt?.getTime() ?? Infinity)
-  }
-
-  async function round(): Promise<void> {
-    try {
+  const rounds = createRounds(world, {
+    name: 'recovery',
+    pollMs: POLL_MS,
+    minWaitMs: MIN_WAIT_MS,
+    async run() {
       await drivers.claimAndDrive()
-      await survey()
-    } catch (error) {
-      wakeMs = world.clock.now() + POLL_MS
-      const level = error instanceof ConnectionLost ? 'warn' : 'error'
-      world.log[level]({ error }, 'open orders wait: they could not be looked up')
-    }
-  }
-
-  function schedule(): void {
-    cancelTimer()
-    if (stopped || running !== undefined) return
-    const waitMs = Math.max(MIN_WAIT_MS, wakeMs - world.clock.now())
-    cancelTimer = world.timers.after(waitMs, () => {
-      running = round().finally(() => {
-        running = undefined
-        schedule()
-      })
-    })
-  }
-
+      const { count, nextDriveAt } = await surveyOpenOrders(world.db, world.config.MAX_OPEN_ORDERS)
+      openOrders = count
+      return nextDriveAt
+    },
+  })
   return {
-    start() {
-      stopped = false
-      schedule()
-    },
-    async stop() {
-      stopped = true
-      cancelTimer()
-      await running
-      await drivers.ended()
-    },
+    start: rounds.start,
+    wakeAt: rounds.wakeAt,
     openOrders: () => openOrders,
-    wakeAt(timeMs) {
-      if (timeMs >= wakeMs) return
-      wakeMs = timeMs
-      schedule()
+    async stop() {
+      await rounds.stop()
+      await drivers.ended()
     },
   }
 }
