@@ -17,6 +17,7 @@ import {
 } from './actions.ts'
 import { ordersService } from './app.ts'
 import { moveTo } from './domain.ts'
+import { claimDueOrders } from './store/open-orders.ts'
 import { anOrder } from './testing/orders.ts'
 
 let database: TestDatabase
@@ -77,6 +78,99 @@ test('rule 6: a cancel that knows less than the row leaves what is known of its 
   assert.deepEqual([stored?.status, stored?.paymentId], ['canceling', 'pay_1'])
   assert.deepEqual(stored?.totals, totals)
   assert.deepEqual(written, stored)
+})
+
+test('rule 6: of two writes that leave one status the first stands; the other writes and says nothing', async () => {
+  const order = anOrder({ id: 'ord_race' })
+  await placeOrders(world, [order])
+  const driveAt = new Date(world.clock.now())
+  const confirmed = moveTo(order, 'confirmed', {
+    confirmedAt: driveAt,
+    paymentId: 'pay_1',
+    totals: {
+      currency: 'USD',
+      subtotal: 1000,
+      discount_total: 0,
+      shipping_total: 0,
+      tax_total: 0,
+      total: 1000,
+    },
+  })
+  const canceled = moveTo(order, 'canceled', { cancelReason: 'insufficient_stock' })
+  const paused = {
+    order: { ...order, paymentStatus: 'processing' },
+    from: 'pending',
+    driveAt,
+  } as const
+  const race = [paused, { order: confirmed, from: 'pending', driveAt } as const]
+  for (const write of race) assert.ok((await settleOrders(world, [write]))[0], write.order.status)
+  const lost = [{ order: canceled, from: 'pending', driveAt } as const, paused]
+  for (const write of lost) assert.deepEqual(await settleOrders(world, [write]), [undefined])
+  const [stored] = await readOrders(world, ['ord_race'])
+  assert.deepEqual([stored?.status, stored?.paymentStatus], ['confirmed', 'processing'])
+  assert.deepEqual(await saidOf('ord_race'), ['order.placed.v1', 'order.confirmed.v1'])
+  assert.deepEqual(await openOrder('ord_race'), [])
+})
+
+test('rule 6: two writes of one order in one batch: the second has lost', async () => {
+  const order = anOrder({ id: 'ord_twice' })
+  await placeOrders(world, [order])
+  const driveAt = new Date(world.clock.now())
+  const back = moveTo(order, 'canceling', { cancelReason: 'requested_by_customer' })
+  const ended = moveTo(order, 'canceled', { cancelReason: 'insufficient_stock' })
+  const outcomes = await settleOrders(world, [
+    { order: back, from: 'pending', driveAt },
+    { order: ended, from: 'pending', driveAt },
+  ])
+  assert.deepEqual(
+    outcomes.map((written) => written?.status),
+    ['canceling', undefined],
+  )
+  assert.deepEqual(await openOrder('ord_twice'), [{ drive_at: driveAt }])
+})
+
+const saidOf = async (subject: string) => {
+  const said = await database.db.query<{ type: string }>(
+    'select type from outbox where subject = $1 order by position',
+    [subject],
+  )
+  return said.map(({ type }) => type)
+}
+
+const openOrder = (id: string) =>
+  database.db.query('select drive_at from open_orders where order_id = $1', [id])
+
+test('rule 15: orders are claimed in the order of their owners and keys', async () => {
+  const orders = ['key-z', 'key-a'].map((idempotencyKey, index) =>
+    anOrder({ id: `ord_${index}`, ownerId: 'usr_claims', idempotencyKey }),
+  )
+  const [last, first] = orders.map((order) => ({ ...order, id: `${order.id}_other` }))
+  assert.ok(last && first)
+  const outcomes = await whileHeld(database.db, (tx) => placeOrders(within(tx), [first]), {
+    work: () => placeOrders(world, orders),
+    // It would wait, and time out, if the last key had been claimed already.
+    look: () => placeOrders(world, [last]),
+  })
+  assert.deepEqual(kindsOf(outcomes), ['repeated', 'repeated'])
+})
+
+test('rule 12: due orders are claimed past those that another replica is claiming', async () => {
+  const orders = ['ord_due_1', 'ord_due_2'].map((id) => anOrder({ id }))
+  await placeOrders(world, orders)
+  const now = new Date(world.clock.now() + 10_000)
+  const leaseUntil = new Date(now.getTime() + 10_000)
+  const claim = () =>
+    database.db.transaction((tx) => claimDueOrders(tx, { now, leaseUntil, limit: 1_000 }))
+  const claimed = await database.db.transaction(async (tx) => {
+    await tx.query(`select from open_orders where order_id = 'ord_due_1' for update`)
+    return (await claim()).map(({ order_id }) => order_id)
+  })
+  assert.ok(claimed.includes('ord_due_2') && !claimed.includes('ord_due_1'))
+  assert.deepEqual(
+    (await claim()).map(({ order_id }) => order_id),
+    ['ord_due_1'],
+    'those claimed before are leased',
+  )
 })
 
 test('rule 15: putting off waits for nobody: who holds the row says when it is driven next', async () => {
