@@ -90,6 +90,40 @@ test('as many batches run at once as there are lanes', async () => {
   assert.deepEqual(await Promise.all(all), ['did 1', 'did 2', 'did 3'])
 })
 
+test('a batch goes beside another only when it is worth it, or when the other takes its time', async () => {
+  const clock = createTestClock()
+  const { run, batches, sizes } = heldRun()
+  const batcher = createBatcher({
+    name: 'test',
+    run,
+    timers: clock.timers,
+    lanes: 3,
+    minBeside: 3,
+  })
+  const add = async (...items: number[]) => {
+    for (const item of items) void batcher.add(item)
+    await turn()
+  }
+  await add(1)
+  await add(2)
+  await add(3)
+  assert.deepEqual(sizes(), [1]) // two wait: too few to go beside it
+  await add(4)
+  assert.deepEqual(sizes(), [1, 3])
+  await add(5)
+  await clock.advance(49)
+  assert.deepEqual(sizes(), [1, 3])
+  await clock.advance(1)
+  assert.deepEqual(sizes(), [1, 3, 1]) // nobody is held back by batches that hang
+  await add(6)
+  batches[0]?.end()
+  await turn()
+  assert.deepEqual(sizes(), [1, 3, 1])
+  for (const batch of batches) batch.end()
+  await turn()
+  assert.deepEqual(sizes(), [1, 3, 1, 1])
+})
+
 test('a full queue refuses one more with a 503 problem and Retry-After, and takes again later', async () => {
   const { run, batches } = heldRun()
   const batcher = createBatcher({ name: 'uploads', run, timers, maxQueued: 2 })

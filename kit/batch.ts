@@ -15,6 +15,11 @@ export type BatchOptions<Item, Outcome> = {
   maxQueued?: number
   /** Batches in flight at once. */
   lanes?: number
+  /**
+   * Items that a batch wants before it goes beside another: few large batches cost less than many
+   * small ones. One that has been in flight for `PATIENCE_MS` holds nobody back.
+   */
+  minBeside?: number
 }
 
 export type Batcher<Item, Outcome> = {
@@ -30,23 +35,35 @@ type Waiting<Item, Outcome> = {
   reject: (reason: unknown) => void
 }
 
+const PATIENCE_MS = 50
+
 /** A queue whose items are run together, up to `lanes` batches at once. */
 export function createBatcher<Item, Outcome>(
   options: BatchOptions<Item, Outcome>,
 ): Batcher<Item, Outcome> {
-  const { name, maxSize = 500, maxQueued = 10_000, lanes = 1 } = options
+  const { name, maxSize = 500, maxQueued = 10_000, lanes = 1, minBeside = 1 } = options
   const queue: Waiting<Item, Outcome>[] = []
   let inFlight = 0
+  let cancelPatience: (() => void) | undefined
 
   function pump(): void {
-    while (inFlight < lanes && queue.length > 0) {
-      const batch = queue.splice(0, maxSize)
-      inFlight += 1
-      void settle(options, batch).finally(() => {
-        inFlight -= 1
-        pump()
-      })
-    }
+    while (inFlight < lanes && queue.length >= (inFlight === 0 ? 1 : minBeside)) go()
+    if (queue.length === 0 || inFlight === lanes) return
+    cancelPatience ??= options.timers.after(PATIENCE_MS, () => {
+      cancelPatience = undefined
+      if (inFlight < lanes && queue.length > 0) go()
+    })
+  }
+
+  function go(): void {
+    const batch = queue.splice(0, maxSize)
+    inFlight += 1
+    void settle(options, batch).finally(() => {
+      inFlight -= 1
+      cancelPatience?.()
+      cancelPatience = undefined
+      pump()
+    })
   }
 
   return {

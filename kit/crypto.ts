@@ -1,5 +1,5 @@
 /** Owns signing, verifying and hashing: asynchronous forms finish on real threads, so they belong to the world. */
-import { argon2, createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { argon2, hash as digest, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import * as jose from 'jose'
 
@@ -59,7 +59,7 @@ export function createRealCrypto(): Crypto {
     return key
   }
   return {
-    sha256: (text) => createHash('sha256').update(text).digest(),
+    sha256: (text) => digest('sha256', text, 'buffer'),
     async signJwt(claims, key, typ) {
       const header = { alg: 'EdDSA', typ, kid: key.kid }
       return new jose.SignJWT(claims).setProtectedHeader(header).sign(await importKey(key))

@@ -1,18 +1,18 @@
 /** Owns the event log: appended in the transaction of the change, numbered without gaps after the commit. */
-import type { Tx } from './postgres.ts'
+import type { Transaction, Tx } from './postgres.ts'
 import type { World } from './world.ts'
 
 /** What a change has to say. `type` is in the past tense with a version, such as `user.erased.v1`. */
 export type NewEvent = { type: string; subject: string; data: Record<string, unknown> }
 
 /** Appends events to the outbox, as they stand, in the caller's transaction. Ring the sequencer after it. */
-export async function appendEvents(
-  tx: Tx,
+export function appendEvents(
+  tx: Transaction,
   { ids, clock }: Pick<World<unknown>, 'ids' | 'clock'>,
   events: NewEvent[],
-): Promise<void> {
+): void {
   if (events.length === 0) return
-  await tx.query(
+  tx.send(
     `insert into outbox (id, type, subject, time, data)
      select id, type, subject, $4, data
      from unnest($1::text[], $2::text[], $3::text[], $5::jsonb[])

@@ -34,5 +34,7 @@ function encodeTime(ms: number): string {
 
 // Five of each byte's eight bits: wasteful of randomness, simple to read.
 function encodeRandom(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => ALPHABET.charAt(byte % 32)).join('')
+  let text = ''
+  for (const byte of bytes) text += ALPHABET.charAt(byte % 32)
+  return text
 }

@@ -10,6 +10,7 @@ import {
   isOverload,
   sqlState,
   type Database,
+  type Transaction,
   type Tx,
 } from './postgres.ts'
 import { createTestDatabase, type TestDatabase } from './testing.ts'
@@ -104,6 +105,43 @@ test('a transaction whose work swallowed a failed statement never passes for com
   })
   await assert.rejects(failed, /had failed and was rolled back/)
   assert.deepEqual(await quantities(), { a: 1, b: 1 })
+})
+
+test('a statement that was only sent fails the transaction with its own error, whatever came after it', async () => {
+  const sending = (next: (tx: Transaction) => Promise<unknown>) =>
+    db.transaction(async (tx) => {
+      await add(tx, 'c')
+      tx.send("insert into items values ('a', 1)") // is there already
+      await next(tx)
+    })
+  const isDuplicate = (error: unknown) => sqlState(error) === '23505'
+  await assert.rejects(
+    sending(async () => {}),
+    isDuplicate,
+  )
+  await assert.rejects(
+    sending((tx) => add(tx, 'd')),
+    isDuplicate,
+  )
+  await assert.rejects(
+    sending(async () => {
+      throw new Error('the work itself')
+    }),
+    /the work itself/,
+  )
+  assert.deepEqual(await quantities(), { a: 1, b: 1 })
+})
+
+test('statements that were only sent run in their sequence, before what is asked next and the commit', async () => {
+  const seen = await db.transaction(async (tx) => {
+    tx.send("insert into items values ('c', 1)")
+    tx.send("update items set quantity = quantity + 1 where id = 'c'")
+    const rows = await tx.query("select quantity from items where id = 'c'")
+    tx.send("update items set quantity = 7 where id = 'c'")
+    return rows
+  })
+  assert.deepEqual(seen, [{ quantity: 2 }])
+  assert.deepEqual(await quantities(), { a: 1, b: 1, c: 7 })
 })
 
 test('a statement after the end of its transaction is refused', async () => {

@@ -4,12 +4,9 @@ import pg from 'pg'
 import type { Log } from './log.ts'
 import type { Random } from './random.ts'
 import type { Timers } from './time.ts'
+import { inTransaction, type Connection, type Transaction, type Tx } from './transaction.ts'
 
-/** What a store function is given first: statements of one transaction, one after another. */
-export type Tx = {
-  /** Rows of one statement; `Row` is what the SQL says, unchecked. bigint arrives as number. */
-  query: <Row = Record<string, unknown>>(text: string, values?: unknown[]) => Promise<Row[]>
-}
+export type { Transaction, Tx }
 
 export type Database = Tx & {
   /**
@@ -19,7 +16,7 @@ export type Database = Tx & {
    * `work` swallowed the failure of a statement. Throws ConnectionLost when the connection broke:
    * the outcome is then unknown.
    */
-  transaction: <Result>(work: (tx: Tx) => Promise<Result>) => Promise<Result>
+  transaction: <Result>(work: (tx: Transaction) => Promise<Result>) => Promise<Result>
   close: () => Promise<void>
 }
 
@@ -74,23 +71,30 @@ export function connectPostgres(options: PostgresOptions): Database {
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
     // Longer than the server's own limit: only a server that no longer answers meets it.
     query_timeout: STATEMENT_TIMEOUT_MS + 5_000,
+    // A service's statements are few and go by index: planned once, the same for whatever values, and
+    // not by how small a table was when its first row came.
+    options: '-c enable_seqscan=off -c plan_cache_mode=force_generic_plan',
+    pipeline: true,
     types: parsers,
   })
   pool.on('error', (error) => options.log.warn({ error }, 'an idle PostgreSQL connection broke'))
   const names = createStatementNames()
-  const tx = (client: pg.PoolClient): Tx => ({
-    query: (text, values) => run(client, names, text, values),
-  })
   return {
     query: (text, values) =>
-      retrying(options, () => withClient(pool, (client) => tx(client).query(text, values))),
+      retrying(options, () => withClient(pool, (client) => run(client, names, text, values))),
     transaction: (work) =>
       retrying(options, () =>
-        withClient(pool, (client) => inTransaction(client, tx(client), work)),
+        withClient(pool, (client) => inTransaction(connectionOf(client, names), work)),
       ),
     close: () => pool.end(),
   }
 }
+
+const connectionOf = (client: pg.PoolClient, names: StatementNames): Connection => ({
+  query: (text, values) => run(client, names, text, values),
+  control: async (text) => (await ask(client, { text })).command,
+  isLost: (error) => error instanceof ConnectionLost,
+})
 
 async function withClient<Result>(
   pool: pg.Pool,
@@ -111,34 +115,6 @@ async function withClient<Result>(
   } finally {
     client.off('error', onError)
     client.release(broken) // a broken connection is destroyed, not handed on
-  }
-}
-
-async function inTransaction<Result>(
-  client: pg.PoolClient,
-  tx: Tx,
-  work: (tx: Tx) => Promise<Result>,
-): Promise<Result> {
-  let open = true
-  await ask(client, { text: 'begin' })
-  try {
-    const result = await work({
-      query(text, values) {
-        // A statement nobody awaited would run in whatever the connection does next.
-        if (!open) throw new Error('a statement came after the end of its transaction')
-        return tx.query(text, values)
-      },
-    })
-    open = false
-    const { command } = await ask(client, { text: 'commit' })
-    // So PostgreSQL answers when a statement had failed and `work` went on regardless.
-    if (command !== 'COMMIT') throw new Error('the transaction had failed and was rolled back')
-    return result
-  } catch (error) {
-    open = false
-    // When even the rollback fails the connection is gone, and with it the transaction.
-    if (!(error instanceof ConnectionLost)) await ask(client, { text: 'rollback' })
-    throw error
   }
 }
 

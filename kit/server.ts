@@ -16,7 +16,7 @@ export async function listen(
   fetch: (request: Request) => Promise<Response> | Response,
   { host, port }: { host: string; port: number },
 ): Promise<HttpServer> {
-  const server = createAdaptorServer({ fetch, overrideGlobalObjects: false }) as Server
+  const server = createAdaptorServer({ fetch }) as Server
   const open = trackResponses(server)
   // Must outlast what clients keep idle connections for, or they reuse one that we are closing.
   server.keepAliveTimeout = 75_000

@@ -13,7 +13,7 @@ import { createRealCrypto, publicHalf, type PrivateJwk } from './crypto.ts'
 import { createIds } from './ids.ts'
 import { silentLog, type Log } from './log.ts'
 import { migrate } from './migrate.ts'
-import { connectPostgres, type Database, type Tx } from './postgres.ts'
+import { connectPostgres, type Database, type Transaction } from './postgres.ts'
 import { realRandom } from './random.ts'
 import { realTimers, type Clock, type Timers } from './time.ts'
 import type { Fetch, World } from './world.ts'
@@ -88,7 +88,7 @@ function migrationsHash(folder: URL): string {
  */
 export async function whileHeld<Result>(
   db: Database,
-  hold: (tx: Tx) => Promise<unknown>,
+  hold: (tx: Transaction) => Promise<unknown>,
   { work, look }: { work: () => Promise<Result>; look: () => Promise<unknown> },
 ): Promise<Result> {
   let working: Promise<Result> | undefined

@@ -102,7 +102,7 @@ const isReady = (message: unknown) =>
 // A group of its own: Ctrl-C must reach it in our order, not all at once.
 function spawnProcess({ script, env, logFile }: ProcessOptions): ChildProcess {
   const log = openLog(logFile)
-  const child = spawn(process.execPath, [script], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=64', script], {
     env,
     detached: true,
     stdio: ['ignore', log, log, 'ipc'],

@@ -6,7 +6,7 @@ import {
   whileHeld,
   type TestDatabase,
 } from '@quartet/kit/testing'
-import type { Tx } from '@quartet/kit/postgres'
+import type { Transaction } from '@quartet/kit/postgres'
 import type { World } from '@quartet/kit/world'
 import {
   placeOrders,
@@ -232,7 +232,7 @@ test('rules 15, 16: batches whose ids cross are told apart by PostgreSQL, and ev
   }
 })
 
-const within = (tx: Tx): typeof world => ({
+const within = (tx: Transaction): typeof world => ({
   ...world,
   db: { ...database.db, transaction: (work) => work(tx) },
 })

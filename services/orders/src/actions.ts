@@ -39,11 +39,11 @@ export async function placeOrders(world: Dependencies, orders: Order[]): Promise
     const holders = others.length === 0 ? [] : await findHolders(tx, others)
     if (placed.length > 0) {
       const driveAt = new Date(clock.now() + config.LEASE_MS)
-      await leaseOpenOrders(
+      leaseOpenOrders(
         tx,
         placed.map((order) => ({ order, driveAt })),
       )
-      await appendEvents(tx, world, placed.map(orderPlaced))
+      appendEvents(tx, world, placed.map(orderPlaced))
     }
     return orders.map((order) =>
       placed.includes(order) ? { kind: 'placed', order } : outcomeOfHeld(order, holders),
@@ -102,14 +102,14 @@ export async function settleOrders(
     const settled = moved.filter(({ order }) => isSettled(order.status))
     const open = moved.filter(({ order }) => !isSettled(order.status))
     if (settled.length > 0) {
-      await closeOpenOrders(
+      closeOpenOrders(
         tx,
         settled.map(({ order }) => order.id),
       )
     }
-    await leaseOpenOrders(tx, open)
+    leaseOpenOrders(tx, open)
     const changed = moved.filter(({ order, from }) => order.status !== from)
-    await appendEvents(
+    appendEvents(
       tx,
       world,
       changed.flatMap(({ order }) => orderMoved(order)),

@@ -34,11 +34,12 @@ function addPlacing(http: Http, { world, authenticator, checkout }: Dependencies
     const replayed = outcome.kind === 'repeated' ? { 'idempotent-replayed': 'true' } : {}
     const refusal = refusalOf(order, replayed)
     if (refusal !== undefined) throw refusal
-    for (const [name, value] of Object.entries(replayed)) c.header(name, value)
-    c.header('location', `/orders/${order.id}`)
     const status = statusOf(order)
-    if (status === 202) c.header('retry-after', '1')
-    return c.json(toResource(order), status)
+    return c.json(toResource(order), status, {
+      ...replayed,
+      ...(status === 202 ? { 'retry-after': '1' } : {}),
+      location: `/orders/${order.id}`,
+    })
   })
 }
 

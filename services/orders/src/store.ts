@@ -143,7 +143,7 @@ export async function updateOrders(
   now: Date,
 ): Promise<Map<string, Order>> {
   const orders = writes.map(({ order }) => order)
-  const rows = await tx.query<OrderRow>(
+  const rows = await tx.query<Pick<OrderRow, 'id' | 'priced_lines' | 'totals' | 'payment_id'>>(
     `with new as materialized (
        select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[],
          $7::jsonb[], $8::text[], $9::text[], $10::text[], $11::jsonb[], $12::timestamptz[])
@@ -161,7 +161,9 @@ export async function updateOrders(
        confirmed_at = new.confirmed_at, updated_at = $13
      from new join locked using (id)
      where orders.id = new.id and orders.status = new.from_status
-     returning orders.*`,
+     returning orders.id, orders.payment_id,
+       case when new.priced_lines is null then orders.priced_lines end as priced_lines,
+       case when new.totals is null then orders.totals end as totals`,
     [
       column(orders, (order) => order.id),
       writes.map(({ from }) => from),
@@ -178,7 +180,16 @@ export async function updateOrders(
       now,
     ],
   )
-  return new Map(rows.map((row) => [row.id, toOrder(row)]))
+  // The rest of a row never changes, or is what was just written.
+  const written = new Map(rows.map((row) => [row.id, row]))
+  const stored = orders.flatMap((order): Order[] => {
+    const row = written.get(order.id)
+    if (row === undefined) return []
+    const { priced_lines, totals, payment_id } = row
+    const known = { pricedLines: order.pricedLines ?? priced_lines, totals: order.totals ?? totals }
+    return [{ ...order, ...known, paymentId: payment_id, updatedAt: now }]
+  })
+  return new Map(stored.map((order) => [order.id, order]))
 }
 
 export type ListFilter = {

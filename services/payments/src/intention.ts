@@ -1,6 +1,6 @@
 /** Owns how an intention is written: what is to be done to payments, leased to whoever then asks the provider. */
 import { appendEvents } from '@quartet/kit/events'
-import type { Tx } from '@quartet/kit/postgres'
+import type { Transaction } from '@quartet/kit/postgres'
 import type { World } from '@quartet/kit/world'
 import type { Config } from './config.ts'
 import { nextCalls, type Payment, type Refund } from './domain.ts'
@@ -17,21 +17,21 @@ const leaseOf = ({ clock, config }: Dependencies) => new Date(clock.now() + conf
 /** Inserts payments whose id and order are free, and leases those that the provider is to be asked about. */
 export async function openNew(
   world: Dependencies,
-  tx: Tx,
+  tx: Transaction,
   payments: Payment[],
 ): Promise<Payment[]> {
   const inserted = await insertPayments(tx, payments)
   const mine = payments.filter(({ id }) => inserted.has(id))
   const driveAt = leaseOf(world)
   const asked = mine.filter((payment) => nextCalls(payment, []).length > 0)
-  await openPayments(
+  openPayments(
     tx,
     asked.map(({ id }) => ({ paymentId: id, driveAt })),
   )
   // What costs nothing has succeeded already.
   const paid = mine.filter(({ status }) => status === 'succeeded')
   const said = paid.flatMap((after) => paymentMoved({ ...after, status: 'processing' }, after, []))
-  await appendEvents(tx, world, said)
+  appendEvents(tx, world, said)
   return mine
 }
 
@@ -69,15 +69,15 @@ export function newPayment(id: string, ownerId: string, nowMs: number): Payment 
 /** Locks payments, applies an intention, takes an undo as far as it goes, and leases what is left to ask. */
 export async function intend(
   world: Dependencies,
-  tx: Tx,
+  tx: Transaction,
   ids: string[],
   edit: (payment: Payment) => Payment,
   added: Refund[] = [],
 ): Promise<Work[]> {
   if (ids.length === 0) return []
   const now = new Date(world.clock.now())
-  const locked = await lockPayments(tx, ids)
-  const pending = Map.groupBy(await findPendingRefunds(tx, ids), ({ paymentId }) => paymentId)
+  const [locked, waiting] = await Promise.all([lockPayments(tx, ids), findPendingRefunds(tx, ids)])
+  const pending = Map.groupBy(waiting, ({ paymentId }) => paymentId)
   const changes = [...locked.values()].map((before): Change => {
     const refunds = [...(pending.get(before.id) ?? []), ...added]
     return withUndo(world, { before, after: edit(before), refunds, decided: [], added }, now)
@@ -85,7 +85,7 @@ export async function intend(
   const written = await writeChanges(world, tx, changes, now)
   const driveAt = leaseOf(world)
   const open = written.filter(({ after, refunds }) => nextCalls(after, refunds).length > 0)
-  await openPayments(
+  openPayments(
     tx,
     open.map(({ after }) => ({ paymentId: after.id, driveAt })),
   )

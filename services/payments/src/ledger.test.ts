@@ -13,20 +13,22 @@ test('volumes past 2^53 are told, to the nearest number that JSON readers know; 
   const amount = Number.MAX_SAFE_INTEGER
   const now = new Date(at.clock.now())
   const moved = (n: number, source: string, destination: string) =>
-    book(
-      at.database.db,
-      [
-        {
-          id: `charge:${n}`,
-          kind: 'charge',
-          paymentId: 'pay_1',
-          source,
-          destination,
-          amount,
-          currency: 'USD',
-        },
-      ],
-      now,
+    at.database.db.transaction(async (tx) =>
+      book(
+        tx,
+        [
+          {
+            id: `charge:${n}`,
+            kind: 'charge',
+            paymentId: 'pay_1',
+            source,
+            destination,
+            amount,
+            currency: 'USD',
+          },
+        ],
+        now,
+      ),
     )
   for (const n of [1, 2, 3]) await moved(n, 'world', 'payments:pay_1')
   await moved(4, 'payments:pay_1', 'world')

@@ -1,5 +1,5 @@
 /** Owns the SQL of payments. Every function takes the transaction first; batches are sorted by key. */
-import type { Tx } from '@quartet/kit/postgres'
+import type { Transaction, Tx } from '@quartet/kit/postgres'
 import type { Payment } from './domain.ts'
 
 type PaymentRow = {
@@ -115,9 +115,9 @@ export async function findPaymentsOfOrders(
 }
 
 /** Writes the changing part of locked payments. */
-export async function updatePayments(tx: Tx, payments: Payment[], now: Date): Promise<void> {
+export function updatePayments(tx: Transaction, payments: Payment[], now: Date): void {
   if (payments.length === 0) return
-  await tx.query(
+  tx.send(
     `update payments set status = new.status, payment_method = new.payment_method,
        attempt = new.attempt, undo = new.undo, capture_amount = new.capture_amount,
        amount_capturable = new.amount_capturable, amount_received = new.amount_received,

@@ -1,7 +1,7 @@
 /** Owns the work on payments: asks the provider what is to be asked, and writes what it told. No transaction is open meanwhile. */
 import { settleItems } from '@quartet/kit/batch'
 import { appendEvents, type NewEvent, type Sequencer } from '@quartet/kit/events'
-import { isDataError, type Tx } from '@quartet/kit/postgres'
+import { isDataError, type Transaction } from '@quartet/kit/postgres'
 import { withTimeout } from '@quartet/kit/timeout'
 import type { World } from '@quartet/kit/world'
 import { waitMs } from './back-off.ts'
@@ -100,12 +100,17 @@ async function writeAll(world: World<Config>, asked: Work[], told: Told): Promis
 }
 
 /** Writes what the provider told over the payments as they are by now: forward only (rule 9). */
-async function write(world: World<Config>, tx: Tx, asked: Work[], told: Told): Promise<Written[]> {
+async function write(
+  world: World<Config>,
+  tx: Transaction,
+  asked: Work[],
+  told: Told,
+): Promise<Written[]> {
   const nowMs = world.clock.now()
   const now = new Date(nowMs)
   const ids = asked.map(({ payment }) => payment.id)
-  const locked = await lockPayments(tx, ids)
-  const pending = Map.groupBy(await findPendingRefunds(tx, ids), ({ paymentId }) => paymentId)
+  const [locked, refunds] = await Promise.all([lockPayments(tx, ids), findPendingRefunds(tx, ids)])
+  const pending = Map.groupBy(refunds, ({ paymentId }) => paymentId)
   const observed = asked.map(({ payment: { id } }) => {
     const payment = locked.get(id)
     if (payment === undefined) throw new Error(`payment ${id} is gone`)
@@ -114,7 +119,7 @@ async function write(world: World<Config>, tx: Tx, asked: Work[], told: Told): P
   })
   const changes = await writeChanges(world, tx, observed, now)
   const written = changes.map((change, index) => toWritten(change, asked[index]?.attempts ?? 0))
-  await openPayments(
+  openPayments(
     tx,
     written.filter(hasCalls).map(({ payment, attempts, refundFailed }) => {
       const fraction = world.random.fraction()
@@ -122,7 +127,7 @@ async function write(world: World<Config>, tx: Tx, asked: Work[], told: Told): P
       return { paymentId: payment.id, driveAt: new Date(nowMs + delayMs) }
     }),
   )
-  await closePayments(
+  closePayments(
     tx,
     written.filter((each) => !hasCalls(each)).map(({ payment }) => payment.id),
   )
@@ -185,7 +190,7 @@ export function withUndo(world: Pick<World<Config>, 'ids'>, change: Change, now:
 /** Writes changes of locked payments with their bookings and their events; gives them as written. */
 export async function writeChanges(
   world: Pick<World<Config>, 'ids' | 'clock'>,
-  tx: Tx,
+  tx: Transaction,
   changes: Change[],
   now: Date,
 ): Promise<Change[]> {
@@ -195,26 +200,26 @@ export async function writeChanges(
       : { ...change, after: { ...change.after, updatedAt: now } },
   )
   const changed = written.filter(({ before, after }) => before !== after)
-  await updatePayments(
+  updatePayments(
     tx,
     changed.map(({ after }) => after),
     now,
   )
-  await updateRefunds(
+  updateRefunds(
     tx,
     written.flatMap(({ decided }) => decided),
     now,
   )
-  await insertRefunds(
+  insertRefunds(
     tx,
     written.flatMap(({ added }) => added),
   )
   const succeeded = ({ decided }: Change) => decided.filter(({ status }) => status === 'succeeded')
   const bookings = written.flatMap((each) => bookingsOf(each.before, each.after, succeeded(each)))
-  await book(tx, bookings, now)
+  book(tx, bookings, now)
   const events: NewEvent[] = written.flatMap((each) =>
     paymentMoved(each.before, each.after, succeeded(each)),
   )
-  await appendEvents(tx, world, events)
+  appendEvents(tx, world, events)
   return written
 }

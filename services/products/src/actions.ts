@@ -2,7 +2,7 @@
 import { appendEvents } from '@quartet/kit/events'
 import type { World } from '@quartet/kit/world'
 import type { UpdateProductBody } from './contract/schemas.ts'
-import { availableOf, type Level, type Movement, type Product } from './domain.ts'
+import { availableOf, depletedBy, type Level, type Movement, type Product } from './domain.ts'
 import { productChanged, stockDepleted } from './events.ts'
 import { findProducts, insertProduct, updateProduct, type Listing } from './store/catalog.ts'
 import { applyMovements, findMovement, lockLevels, type MovementRow } from './store.ts'
@@ -30,8 +30,8 @@ export async function createProduct(
     const isNew = await insertProduct(tx, product, 0)
     if (isNew) {
       const first = { ...adjustment(product.id, stock, 'First stock'), id: world.ids.next('mov') }
-      if (stock > 0) await applyMovements(tx, [first], product.createdAt)
-      await appendEvents(tx, world, [productChanged('created', product)])
+      if (stock > 0) applyMovements(tx, [first], product.createdAt)
+      appendEvents(tx, world, [productChanged('created', product)])
     }
     const listing = (await findProducts(tx, [product.id])).get(product.id)
     if (listing === undefined || !(isNew || isSame(listing.product, product))) {
@@ -104,7 +104,7 @@ async function rewrite(
       const updatedAt = new Date(world.clock.now())
       const product = { ...edit(listing.product), version: version + 1, updatedAt }
       if (!(await updateProduct(tx, product))) return undefined
-      await appendEvents(tx, world, [productChanged(change, product)])
+      appendEvents(tx, world, [productChanged(change, product)])
       return { kind: 'changed', listing: { ...listing, product } }
     })
     if (outcome !== undefined) return outcome
@@ -130,8 +130,9 @@ export async function adjustStock(
     const available = availableOf(level)
     if (available + quantity < 0) return { kind: 'insufficient_stock', available }
     const movement = { ...adjustment(productId, quantity, note), id }
-    const depleted = await applyMovements(tx, [movement], new Date(world.clock.now()))
-    await appendEvents(tx, world, depleted.map(stockDepleted))
+    applyMovements(tx, [movement], new Date(world.clock.now()))
+    const depleted = depletedBy([movement], new Map([[productId, level]]))
+    appendEvents(tx, world, depleted.map(stockDepleted))
     const row = await findMovement(tx, id)
     if (row === undefined) throw new Error(`movement ${id} was not written`)
     return {

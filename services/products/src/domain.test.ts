@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
   decideReservations,
+  depletedBy,
   fingerprintOf,
   movementsOf,
   RELEASE,
@@ -104,4 +105,26 @@ test('what is unknown, archived or in another currency than the first line is no
     { outcome: 'product_unavailable', product_ids: ['prd_old'] },
     { outcome: 'product_unavailable', product_ids: ['prd_euro'] },
   ])
+})
+
+test('a product is depleted by who takes its last available unit, and by nobody else', () => {
+  const level = (stocked: number, reserved: number) => ({ stocked, reserved })
+  const levels = new Map([
+    ['desk', level(10, 7)],
+    ['lamp', level(3, 3)],
+    ['sofa', level(5, 0)],
+  ])
+  const move = (productId: string, stockedDelta: number, reservedDelta: number) => ({
+    productId,
+    kind: 'Allocation' as const,
+    stockedDelta,
+    reservedDelta,
+    orderId: null,
+    note: null,
+  })
+  assert.deepEqual(depletedBy([move('desk', 0, 2), move('desk', 0, 1)], levels), ['desk'])
+  assert.deepEqual(depletedBy([move('desk', 0, 2)], levels), [])
+  assert.deepEqual(depletedBy([move('desk', -3, 0)], levels), ['desk'])
+  assert.deepEqual(depletedBy([move('lamp', 0, -1), move('sofa', 0, 5)], levels), ['sofa'])
+  assert.deepEqual(depletedBy([move('lamp', 0, 0)], levels), []) // was depleted before
 })

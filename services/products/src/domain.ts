@@ -30,6 +30,22 @@ export type Movement = {
   note: string | null
 }
 
+/** The products of which these movements take the last unit that is available at `levels`, sorted. */
+export function depletedBy(movements: Movement[], levels: ReadonlyMap<string, Level>): string[] {
+  const taken = new Map<string, number>()
+  for (const { productId, stockedDelta, reservedDelta } of movements) {
+    taken.set(productId, (taken.get(productId) ?? 0) + reservedDelta - stockedDelta)
+  }
+  const isDepleted = ([id, quantity]: [string, number]) => {
+    const level = levels.get(id)
+    return level !== undefined && quantity > 0 && availableOf(level) === quantity
+  }
+  return [...taken]
+    .filter(isDepleted)
+    .map(([id]) => id)
+    .toSorted()
+}
+
 /**
  * `none`: nothing recorded. `refused`: the answer was no. `released` and `returned`: undone before
  * and after the sale; both answer `released`, for ever.

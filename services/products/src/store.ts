@@ -1,5 +1,5 @@
 /** Owns the SQL of stock: levels, reservations and movements, in batches sorted by key. */
-import type { Tx } from '@quartet/kit/postgres'
+import type { Transaction, Tx } from '@quartet/kit/postgres'
 import type { ReserveItem } from './contract/schemas.ts'
 import type { Answer, Level, Movement, ReservationState } from './domain.ts'
 
@@ -60,13 +60,9 @@ export async function readReservations(tx: Tx, ids: string[]): Promise<Map<strin
 export type ReservationChange = { order_id: string; state: ReservationState; answer: Answer | null }
 
 /** Writes claimed or locked reservations. */
-export async function updateReservations(
-  tx: Tx,
-  changes: ReservationChange[],
-  now: Date,
-): Promise<void> {
+export function updateReservations(tx: Transaction, changes: ReservationChange[], now: Date): void {
   if (changes.length === 0) return
-  await tx.query(
+  tx.send(
     `update reservations set state = new.state, answer = coalesce(new.answer, reservations.answer),
        updated_at = $4
      from unnest($1::text[], $2::text[], $3::jsonb[]) as new (order_id, state, answer)
@@ -95,15 +91,15 @@ export async function lockLevels(tx: Tx, productIds: string[]): Promise<Map<stri
 
 /**
  * Records movements and applies their sum per product to the levels, in one statement. The levels
- * must be locked. Returns the products of which nothing is available any more, though some was.
+ * must be locked.
  */
-export async function applyMovements(
-  tx: Tx,
+export function applyMovements(
+  tx: Transaction,
   movements: (Movement & { id: string })[],
   now: Date,
-): Promise<string[]> {
-  if (movements.length === 0) return []
-  const rows = await tx.query<{ product_id: string; depleted: boolean }>(
+): void {
+  if (movements.length === 0) return
+  tx.send(
     `with moved as (
        insert into movements (id, product_id, kind, stocked_delta, reserved_delta, order_id, note, created_at)
        select id, product_id, kind, stocked_delta, reserved_delta, order_id, note, $8
@@ -115,8 +111,7 @@ export async function applyMovements(
        from moved group by product_id
      )
      update stock set stocked = stocked + stocked_delta, reserved = reserved + reserved_delta
-     from summed where stock.product_id = summed.product_id
-     returning stock.product_id, stocked = reserved and stocked_delta < reserved_delta as depleted`,
+     from summed where stock.product_id = summed.product_id`,
     [
       movements.map((movement) => movement.id),
       movements.map((movement) => movement.productId),
@@ -128,7 +123,6 @@ export async function applyMovements(
       now,
     ],
   )
-  return rows.filter(({ depleted }) => depleted).map(({ product_id }) => product_id)
 }
 
 export type MovementRow = {

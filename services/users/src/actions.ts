@@ -37,7 +37,7 @@ export async function registerUsers(
     const others = users.filter((user) => !registered.includes(user))
     const ids = others.map(({ id }) => id)
     const holders = await findHolders(tx, ids)
-    await appendEvents(tx, world, registered.map(userRegistered))
+    appendEvents(tx, world, registered.map(userRegistered))
     return users.map((user) => {
       if (registered.includes(user)) return { kind: 'registered', user }
       const holder = holders.get(user.id)
@@ -116,7 +116,7 @@ function updateOnce(world: Dependencies, commands: UpdateCommand[]): Promise<Upd
     const revocation = { reason: 'password_changed', now } as const
     const userIds = withNewPassword.map(({ user }) => user.id)
     await revokeSessionsOf(tx, userIds, keptSessions, revocation)
-    await appendEvents(
+    appendEvents(
       tx,
       world,
       changes.map(({ user, fields }) => userUpdated(user, fields)),
@@ -145,7 +145,7 @@ export async function eraseUsers(
       tx,
       users.map(({ email }) => accountName(email)),
     )
-    await appendEvents(tx, world, users.map(userErased))
+    appendEvents(tx, world, users.map(userErased))
     return ids.map((id) => found.includes(id))
   })
 }

@@ -9,7 +9,7 @@ import {
   userOf,
   type Answer,
 } from './app.fixture.ts'
-import type { Tx } from '@quartet/kit/postgres'
+import type { Transaction } from '@quartet/kit/postgres'
 import { eraseUsers, registerUsers, updateUsers } from './actions.ts'
 import type { User } from './domain.ts'
 
@@ -152,7 +152,7 @@ test('rule 15: batches over the same users in opposite orders wait for each othe
     ...world,
     db: {
       ...world.db,
-      transaction: <Result>(work: (tx: Tx) => Promise<Result>) =>
+      transaction: <Result>(work: (tx: Transaction) => Promise<Result>) =>
         world.db.transaction((tx) => {
           runs += 1 // a deadlock is resolved by running again, which nobody would notice
           return work(tx)

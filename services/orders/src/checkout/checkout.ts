@@ -103,6 +103,7 @@ function createPlacing(world: World<Config>, sequencer: Sequencer): Batcher<Orde
     name: 'checkout',
     timers: world.timers,
     lanes: 2,
+    minBeside: 100,
     run: async (orders: Order[]) => {
       const outcomes = await placeOrders(world, orders)
       sequencer.ring()

@@ -31,6 +31,7 @@ export function createLanes(world: DriverWorld, peers: Peers, sequencer: Sequenc
       run,
       timers,
       lanes: 2,
+      minBeside: 100,
       maxQueued: 2 * config.MAX_OPEN_ORDERS,
     })
   return {

@@ -1,13 +1,13 @@
 /** Owns the SQL of open_orders: which orders are under way, and when each is to be driven next. */
-import type { Tx } from '@quartet/kit/postgres'
+import type { Transaction, Tx } from '@quartet/kit/postgres'
 
 /** When an order is to be driven next. */
 export type Drive = { order: { id: string }; driveAt: Date }
 
 /** Opens orders, or takes the lease of those that are open already. Ids must differ. */
-export async function leaseOpenOrders(tx: Tx, drives: Drive[]): Promise<void> {
+export function leaseOpenOrders(tx: Transaction, drives: Drive[]): void {
   if (drives.length === 0) return
-  await tx.query(
+  tx.send(
     `insert into open_orders (order_id, drive_at) select * from unnest($1::text[], $2::timestamptz[])
      on conflict (order_id) do update set drive_at = excluded.drive_at`,
     columnsOf(drives),
@@ -39,8 +39,8 @@ function columnsOf(drives: Drive[]): [string[], Date[]] {
   return [sorted.map(({ order }) => order.id), sorted.map(({ driveAt }) => driveAt)]
 }
 
-export async function closeOpenOrders(tx: Tx, ids: string[]): Promise<void> {
-  await tx.query(
+export function closeOpenOrders(tx: Transaction, ids: string[]): void {
+  tx.send(
     `with locked as materialized (
        select order_id from open_orders where order_id = any($1) order by order_id for update
      )

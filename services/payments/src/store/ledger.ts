@@ -1,12 +1,12 @@
 /** Owns the SQL of the ledger: bookings in, volumes out. Balances are sums of postings, kept nowhere. */
-import type { Tx } from '@quartet/kit/postgres'
+import type { Transaction, Tx } from '@quartet/kit/postgres'
 import type { Booking } from '../domain.ts'
 
 /** Books movements, each once under its id, however often it is said. */
-export async function book(tx: Tx, bookings: Booking[], now: Date): Promise<void> {
+export function book(tx: Transaction, bookings: Booking[], now: Date): void {
   if (bookings.length === 0) return
   const sorted = bookings.toSorted((a, b) => (a.id < b.id ? -1 : 1))
-  await tx.query(
+  tx.send(
     `with new as materialized (
        select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[])
          as new (id, kind, payment_id, source, destination, amount, currency)

@@ -1,14 +1,14 @@
 /** Owns the SQL of open_payments: which payments wait for the provider, and when each is asked about next. */
-import type { Tx } from '@quartet/kit/postgres'
+import type { Transaction, Tx } from '@quartet/kit/postgres'
 
 /** When the provider is asked about a payment next. */
 export type Drive = { paymentId: string; driveAt: Date }
 
 /** Opens payments, or moves the time of those that are open already. Ids must differ. */
-export async function openPayments(tx: Tx, drives: Drive[]): Promise<void> {
+export function openPayments(tx: Transaction, drives: Drive[]): void {
   if (drives.length === 0) return
   const sorted = drives.toSorted((a, b) => (a.paymentId < b.paymentId ? -1 : 1))
-  await tx.query(
+  tx.send(
     `insert into open_payments (payment_id, drive_at)
      select * from unnest($1::text[], $2::timestamptz[])
      on conflict (payment_id) do update set drive_at = excluded.drive_at`,
@@ -17,9 +17,9 @@ export async function openPayments(tx: Tx, drives: Drive[]): Promise<void> {
 }
 
 /** Closes payments about which the provider has nothing more to tell. Their rows must be locked. */
-export async function closePayments(tx: Tx, ids: string[]): Promise<void> {
+export function closePayments(tx: Transaction, ids: string[]): void {
   if (ids.length === 0) return
-  await tx.query(
+  tx.send(
     `with locked as materialized (
        select payment_id from open_payments where payment_id = any($1) order by payment_id for update
      )

@@ -1,5 +1,5 @@
 /** Owns the SQL of refunds. */
-import type { Tx } from '@quartet/kit/postgres'
+import type { Transaction, Tx } from '@quartet/kit/postgres'
 import type { Refund } from '../domain.ts'
 
 type RefundRow = {
@@ -24,9 +24,9 @@ const toRefund = (row: RefundRow): Refund => ({
 })
 
 /** Inserts refunds whose claim on their payment's money is written in the same transaction. */
-export async function insertRefunds(tx: Tx, refunds: Refund[]): Promise<void> {
+export function insertRefunds(tx: Transaction, refunds: Refund[]): void {
   if (refunds.length === 0) return
-  await tx.query(
+  tx.send(
     `insert into refunds (id, payment_id, amount, status, reason, created_at, updated_at)
      select id, payment_id, amount, status, reason, at, at
      from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[])
@@ -58,9 +58,9 @@ export async function findRefund(tx: Tx, id: string): Promise<Refund | undefined
 }
 
 /** Writes what became of refunds. Their payments must be locked. */
-export async function updateRefunds(tx: Tx, refunds: Refund[], now: Date): Promise<void> {
+export function updateRefunds(tx: Transaction, refunds: Refund[], now: Date): void {
   if (refunds.length === 0) return
-  await tx.query(
+  tx.send(
     `update refunds set status = new.status, reason = new.reason, updated_at = $4
      from unnest($1::text[], $2::text[], $3::text[]) as new (id, status, reason)
      where refunds.id = new.id`,

@@ -1,6 +1,6 @@
 /** Owns reserve and release: a batch in, one outcome per order, one transaction (rules 1, 2, 8, 11, 14 to 16). */
 import { appendEvents } from '@quartet/kit/events'
-import type { Tx } from '@quartet/kit/postgres'
+import type { Transaction } from '@quartet/kit/postgres'
 import type { Dependencies } from '../actions.ts'
 import type {
   ReleaseItem,
@@ -11,12 +11,15 @@ import type {
 import {
   availableOf,
   decideReservations,
+  depletedBy,
   fingerprintOf,
   movementsOf,
   RELEASE,
   sumLines,
   type Answer,
+  type Level,
   type Movement,
+  type Product,
 } from '../domain.ts'
 import { stockDepleted } from '../events.ts'
 import { findProducts } from '../store/catalog.ts'
@@ -40,16 +43,20 @@ export async function reserve(
   const claims = unique.map((item) => ({ ...item, fingerprint: fingerprintOf(item) }))
   const now = new Date(world.clock.now())
   const { decided, recorded } = await world.db.transaction(async (tx) => {
-    const claimed = await claimReservations(tx, claims, 'claimed', now)
+    // Sent together: each is a later statement than the one before, and sees what that waited for.
+    const [claimed, shelf] = await Promise.all([
+      claimReservations(tx, claims, 'claimed', now),
+      lookAt(tx, productIdsOf(unique)),
+    ])
     const mine = claims.filter(({ order_id }) => claimed.has(order_id))
     const others = unique.filter(({ order_id }) => !claimed.has(order_id))
     return {
-      // A later statement: it sees what the claims had to wait for (rule 14).
+      // A later statement too (rule 14).
       recorded: await readReservations(
         tx,
         others.map(({ order_id }) => order_id),
       ),
-      decided: await decideAndRecord(world, tx, mine, now),
+      decided: decideAndRecord(world, tx, mine, shelf, now),
     }
   })
   return items.map((item) => answerTo(item, decided.get(item.order_id), recorded))
@@ -74,21 +81,29 @@ function answerTo(
   return decided.fingerprint === fingerprint ? decided.outcome : { order_id, outcome: 'conflict' }
 }
 
-async function decideAndRecord(
-  world: Dependencies,
-  tx: Tx,
-  items: (ReserveItem & { fingerprint: string })[],
-  now: Date,
-): Promise<Map<string, Decided>> {
-  if (items.length === 0) return new Map()
-  const productIds = productIdsOf(items)
-  const listings = await findProducts(tx, productIds)
+type Shelf = { products: Map<string, Product>; levels: Map<string, Level> }
+
+/** What these products are and cost, and their levels, which are locked. */
+async function lookAt(tx: Transaction, productIds: string[]): Promise<Shelf> {
+  const [listings, levels] = await Promise.all([
+    findProducts(tx, productIds),
+    lockLevels(tx, productIds),
+  ])
   const products = new Map([...listings].map(([id, { product }]) => [id, product]))
-  const levels = await lockLevels(tx, productIds)
+  return { products, levels }
+}
+
+function decideAndRecord(
+  world: Dependencies,
+  tx: Transaction,
+  items: (ReserveItem & { fingerprint: string })[],
+  { products, levels }: Shelf,
+  now: Date,
+): Map<string, Decided> {
   const available = new Map([...levels].map(([id, level]) => [id, availableOf(level)]))
   const answers = decideReservations(items, { products, available })
   const decided = items.map((item, index) => ({ item, answer: answers[index] as Answer }))
-  await updateReservations(
+  updateReservations(
     tx,
     decided.map(({ item, answer }) => ({
       order_id: item.order_id,
@@ -97,7 +112,7 @@ async function decideAndRecord(
     })),
     now,
   )
-  await applyAndTell(world, tx, decided.flatMap(toAllocations), now)
+  applyAndTell({ world, tx, levels, now }, decided.flatMap(toAllocations))
   return new Map(
     decided.map(({ item: { order_id, fingerprint }, answer }) => [
       order_id,
@@ -118,16 +133,13 @@ function toAllocations({ item, answer }: { item: ReserveItem; answer: Answer }):
   }))
 }
 
-// Movements first get their ids, then change the levels once per product.
-async function applyAndTell(
-  world: Dependencies,
-  tx: Tx,
-  movements: Movement[],
-  now: Date,
-): Promise<void> {
+type Applying = { world: Dependencies; tx: Transaction; levels: Map<string, Level>; now: Date }
+
+// Movements first get their ids, then change the locked levels once per product.
+function applyAndTell({ world, tx, levels, now }: Applying, movements: Movement[]): void {
   const named = movements.map((movement) => ({ ...movement, id: world.ids.next('mov') }))
-  const depleted = await applyMovements(tx, named, now)
-  await appendEvents(tx, world, depleted.toSorted().map(stockDepleted))
+  applyMovements(tx, named, now)
+  appendEvents(tx, world, depletedBy(movements, levels).map(stockDepleted))
 }
 
 function replay(
@@ -185,7 +197,7 @@ const whose = ({ order_id, owner_id }: ReleaseItem): string => `${order_id} ${ow
 
 async function undo(
   world: Dependencies,
-  tx: Tx,
+  tx: Transaction,
   reservations: Reservation[],
   now: Date,
 ): Promise<void> {
@@ -198,8 +210,9 @@ async function undo(
   const moved = moves.filter(({ reservation, to }) => reservation.state !== to)
   if (moved.length === 0) return
   const movements = moved.flatMap((each) => each.movements)
-  await lockLevels(tx, [...new Set(movements.map(({ productId }) => productId))].toSorted())
-  await updateReservations(
+  const productIds = [...new Set(movements.map(({ productId }) => productId))].toSorted()
+  const levels = await lockLevels(tx, productIds)
+  updateReservations(
     tx,
     moved.map(({ reservation, to }) => ({
       order_id: reservation.order_id,
@@ -208,5 +221,5 @@ async function undo(
     })),
     now,
   )
-  await applyAndTell(world, tx, movements, now)
+  applyAndTell({ world, tx, levels, now }, movements)
 }
