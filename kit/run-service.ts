@@ -2,13 +2,18 @@
 import { collectDefaultMetrics } from 'prom-client'
 import { ConfigError } from './config.ts'
 import { migrate } from './migrate.ts'
+import { createBalancedFetch, type ReplicaMap } from './replicas.ts'
 import { listen } from './server.ts'
+import { listenToSupervisor, sayReady } from './supervised.ts'
 import { realTimers } from './time.ts'
 import { createRealWorld, type App, type Service, type WorldConfig } from './world.ts'
 
 type RunConfig = WorldConfig & { HOST: string; PORT: number }
 
 const STOP_GRACE_MS = 3_000
+/** How long connections that are open may bring one more request to a process that is drained. */
+const DRAIN_IDLE_MS = 1_000
+const DRAIN_GRACE_MS = 10_000
 const DATABASE_RETRY_MS = 500
 
 /** Runs a service in the real world until a signal ends it. Called once, by its `main.ts`. */
@@ -17,7 +22,8 @@ export async function runService<Config extends RunConfig>(
 ): Promise<void> {
   collectDefaultMetrics()
   const config = readConfigOrExit(service)
-  const world = createRealWorld(service.name, config)
+  const peers = createBalancedFetch((url, init) => fetch(url, init))
+  const world = createRealWorld(service.name, config, peers.fetch)
   await migrateWhenReachable(service, config, (error) =>
     world.log.warn({ error }, 'the database does not answer yet; trying again'),
   )
@@ -25,6 +31,7 @@ export async function runService<Config extends RunConfig>(
     app: service.createApp(world),
     host: config.HOST,
     port: config.PORT,
+    onReplicas: peers.setReplicas,
     onStopped: () => world.db.close(),
     onListening: (port) => world.log.info({ port }, 'listening'),
     onCrash: (error) => world.log.error({ error }, 'ended by an unexpected error'),
@@ -46,21 +53,27 @@ type Running = {
   app: App
   host: string
   port: number
+  onReplicas?: (replicas: ReplicaMap) => void
   onStopped?: () => Promise<void>
   onListening?: (port: number) => void
   onCrash?: (error: unknown) => void
 }
 
-/** Starts an app, listens, tells the supervisor, and stops on SIGTERM, SIGINT or when the supervisor is gone. */
+/**
+ * Starts an app, listens, tells the supervisor, and stops: at once on SIGTERM, SIGINT or when the
+ * supervisor is gone; after serving what is open when the supervisor drains it.
+ */
 export async function serveUntilSignal({ app, ...options }: Running): Promise<void> {
-  let stopping = false
+  let stopping: Promise<void> | undefined
+  let draining = false
   await app.start()
-  const server = await listen(app.fetch, options)
-  const stop = async () => {
-    if (stopping) return
-    stopping = true
+  const server = await listen(
+    withReadiness(app, () => !draining),
+    options,
+  )
+  const stop = async (graceMs: number) => {
     await app.stop()
-    await server.close(STOP_GRACE_MS)
+    await server.close(graceMs)
     await options.onStopped?.()
     process.exit(0)
   }
@@ -68,14 +81,34 @@ export async function serveUntilSignal({ app, ...options }: Running): Promise<vo
     options.onCrash?.(error)
     process.exit(1)
   }
-  const stopOrCrash = () => void stop().catch(crash)
-  process.on('SIGTERM', stopOrCrash)
-  process.on('SIGINT', stopOrCrash)
-  process.on('disconnect', stopOrCrash) // the supervisor was killed
+  const stopNow = () => void (stopping ??= stop(STOP_GRACE_MS).catch(crash))
+  const drain = async () => {
+    draining = true
+    await server.drain(DRAIN_IDLE_MS)
+    stopping ??= stop(DRAIN_GRACE_MS)
+    await stopping
+  }
+  process.on('SIGTERM', stopNow)
+  process.on('SIGINT', stopNow)
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
-  process.send?.({ type: 'ready' })
+  listenToSupervisor({
+    onReplicas: options.onReplicas ?? (() => {}),
+    onConnection: server.take,
+    onDrain: () => void drain().catch(crash),
+    onAlone: stopNow,
+  })
+  sayReady(server.port)
   options.onListening?.(server.port)
+}
+
+// Red before the app itself stops: it still serves the connections that are open.
+function withReadiness({ fetch }: App, isReady: () => boolean): App['fetch'] {
+  const answer = (request: Request, ...rest: []) =>
+    !isReady() && new URL(request.url).pathname === '/health/ready'
+      ? Promise.resolve(Response.json({ status: 'stopping' }, { status: 503 }))
+      : fetch(request, ...rest)
+  return answer
 }
 
 // A database that isn't up yet is waited for; a migration that fails ends the process.

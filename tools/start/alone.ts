@@ -7,8 +7,7 @@ import { defaultDataDir, prepareDataDir } from '../postgres/data-folder.ts'
 import { joinPostgres } from '../postgres/join.ts'
 import { readOrMakeCredentials } from './credentials.ts'
 import { buildEnvironments, type ServedData } from './environment.ts'
-import { DEFAULT_PORT_BASE } from './options.ts'
-import { planShop, SERVICES } from './plan.ts'
+import { DEFAULT_PORT_BASE, planShop, SERVICES } from './plan.ts'
 import { showEvent } from './screen.ts'
 
 const CHECKOUT = resolve(import.meta.dirname, '../..')

@@ -3,6 +3,8 @@ import { resolve } from 'node:path'
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
 import { Explained } from '../explained.ts'
 import { defaultDataDir } from '../postgres/data-folder.ts'
+import { DEFAULT_PORT_BASE, isScalable, SCALABLE, type ScalableName } from './plan.ts'
+import { MAX_REPLICAS } from './replica-set.ts'
 
 export type StartOptions = {
   portBase: number
@@ -11,9 +13,12 @@ export type StartOptions = {
   fresh: boolean
   /** Services and gateway in the supervisor's own process. */
   oneProcess: boolean
+  /** How many of each; one where nothing is said. */
+  replicas: Replicas
 }
 
-export const DEFAULT_PORT_BASE = 5000
+export type Replicas = Partial<Record<ScalableName, number>>
+
 const LOWEST_PORT_BASE = 1024
 const HIGHEST_PORT_BASE = 65_000
 
@@ -24,10 +29,14 @@ const HELP = `Starts the whole shop: four services, PostgreSQL, a card processor
   npm start -- --data DIR            with its data in DIR
   npm start -- --fresh               removes the data first, and begins anew
   npm start -- --one-process         services and gateway in one process
+  npm start -- --replicas orders=2,products=2
+                                     more than one of a service, or of the gateway
   npm start -- --help                this text
 
   npm run status                     what runs where, and how it is
   npm run credentials                how to log in
+  npm run restart -- orders          a new process for an old one; no request fails
+  npm run scale -- orders=3          more or fewer replicas, while it runs
   npm start -w services/orders       one service alone
 
 The first start takes e-mail and password of the two demo accounts from QUARTET_ADMIN_EMAIL,
@@ -40,6 +49,7 @@ export function readStartOptions(args: string[]): StartOptions | undefined {
     help: { type: 'boolean', short: 'h' },
     fresh: { type: 'boolean' },
     'one-process': { type: 'boolean' },
+    replicas: { type: 'string' },
     'port-base': { type: 'string' },
     data: { type: 'string' },
   })
@@ -47,11 +57,16 @@ export function readStartOptions(args: string[]): StartOptions | undefined {
     console.log(HELP)
     return undefined
   }
+  const oneProcess = values['one-process'] === true
+  if (oneProcess && values['replicas'] !== undefined) {
+    throw new Explained('--one-process runs everything once: leave out --replicas, or it.')
+  }
   return {
     portBase: readPortBase(values['port-base']),
     dataDir: readDataDir(values['data']),
     fresh: values['fresh'] === true,
-    oneProcess: values['one-process'] === true,
+    oneProcess,
+    replicas: readReplicas(values['replicas']),
   }
 }
 
@@ -74,6 +89,23 @@ function readDataDir(value: unknown): string {
   if (value === '') throw new Explained('--data wants the name of a folder.')
   if (typeof value !== 'string') return defaultDataDir()
   return resolve(process.env['INIT_CWD'] ?? process.cwd(), value)
+}
+
+/** `orders=2,products=3` as an object. */
+export function readReplicas(value: unknown): Replicas {
+  if (typeof value !== 'string') return {}
+  const replicas: Replicas = {}
+  for (const pair of value.split(',')) {
+    const [name = '', number = ''] = pair.split('=')
+    const count = Number(number)
+    if (!isScalable(name) || !Number.isInteger(count) || count < 1 || count > MAX_REPLICAS) {
+      throw new Explained(
+        `"${pair}" is not a number of replicas: one of ${SCALABLE.join(', ')}, and 1 to ${MAX_REPLICAS}, such as orders=2.`,
+      )
+    }
+    replicas[name] = count
+  }
+  return replicas
 }
 
 function readPortBase(value: unknown): number {

@@ -1,18 +1,24 @@
 /** Owns what runs where: the processes of a shop, their ports and URLs, and that the ports are free. */
 import { Explained } from '../explained.ts'
 import { isFree } from '../ports.ts'
-import { DEFAULT_PORT_BASE } from './options.ts'
 
 export const SERVICES = ['users', 'products', 'orders', 'payments'] as const
 export const PROCESSES = [...SERVICES, 'provider', 'gateway'] as const
 export type ProcessName = (typeof PROCESSES)[number]
 export type ServiceName = (typeof SERVICES)[number]
 
+/** What may run as several replicas. The provider is somebody else's. */
+export const SCALABLE = [...SERVICES, 'gateway'] as const
+export type ScalableName = (typeof SCALABLE)[number]
+export const isScalable = (name: string): name is ScalableName =>
+  SCALABLE.some((scalable) => scalable === name)
+
 export type Plan = {
   ports: Record<ProcessName | 'postgres', number>
   urls: Record<ProcessName, string>
 }
 
+export const DEFAULT_PORT_BASE = 5000
 const DEFAULT_GATEWAY_PORT = 8080
 
 /** Ports and URLs of a shop; all follow from its port base. */

@@ -9,12 +9,17 @@ const runFile = z.object({
   pid: z.int(),
   startedAtMs: z.number(),
   postgresPort: z.int(),
+  /** Where it takes commands (control.ts). */
+  control: z.object({ url: z.string(), token: z.string() }),
   processes: z.array(
     z.object({
       name: z.string(),
       /** Null while it waits to be started again. */
       pid: z.int().nullable(),
+      /** The address that everybody knows. */
       url: z.string(),
+      /** The replica's own; the same where there is but one address. */
+      ownUrl: z.string(),
       startedAtMs: z.number(),
     }),
   ),

@@ -21,6 +21,7 @@ export function showEvent(event: ShopEvent): void {
 
 function describeEvent(event: Exclude<ShopEvent, { type: 'progress' }>): string {
   if (event.type === 'process-back') return green(`${event.name} is back`)
+  if (event.type === 'process-frozen') return yellow(`${event.name} says nothing; ending it`)
   if (event.type === 'recovered') return green('PostgreSQL is back')
   const again = `starting it again in ${event.retryMs / 1000} s`
   if (event.type === 'died') return yellow(`PostgreSQL ended (${event.reason}); ${again}`)

@@ -7,16 +7,22 @@ import type { PostgresEvent } from '../postgres/join.ts'
 import { isSeeded, seed } from '../seed/seed.ts'
 import { claimData, type ClaimedData } from './claim-data.ts'
 import { readOrMakeCredentials, type Credentials } from './credentials.ts'
+import { openControl, type Command } from './control.ts'
 import { buildEnvironments, ENVIRONMENTS, type Environment } from './environment.ts'
 import { waitUntilReady } from './health.ts'
+import { openFrontDoor } from './front-door.ts'
 import { keepProcess, type KeptProcess, type ProcessEvent } from './kept-process.ts'
-import type { StartOptions } from './options.ts'
-import { planShop, PROCESSES, type Plan, type ProcessName } from './plan.ts'
+import type { Replicas, StartOptions } from './options.ts'
+import { isScalable, planShop, PROCESSES, SERVICES, type Plan, type ProcessName } from './plan.ts'
+import { createReplicaSet, type ReplicaSet, type Report } from './replica-set.ts'
 import { removeRunFile, writeRunFile } from './run-file.ts'
+import { change, createRunning, processesOf, type Running } from './running.ts'
 
 export type ShopEvent = { type: 'progress'; text: string } | ProcessEvent | PostgresEvent
 
-export type ShopOptions = StartOptions & {
+export type ShopOptions = Omit<StartOptions, 'replicas'> & {
+  replicas?: Replicas
+
   onEvent?: (event: ShopEvent) => void
   /** Gives up a start that is under way. */
   signal?: AbortSignal
@@ -27,10 +33,12 @@ export type Shop = {
   urls: Plan['urls']
   ports: Plan['ports']
   credentials: Credentials
-  /** By name; a process that died has another pid once it is back. */
-  processes: ReadonlyMap<ProcessName, KeptProcess>
-  /** Sends a signal to one process, which is started again if it dies. */
+  /** By name: that of a service for its first replica, `orders-2` for another. One that died has another pid once it is back. */
+  processes: () => Map<string, KeptProcess>
+  /** Sends a signal to the first replica of a service, which is started again if it dies. */
   kill: (name: ProcessName, signal: NodeJS.Signals) => void
+  /** Replaces or adds replicas while running; see replica-set.ts. */
+  change: (command: Command, report?: Report) => Promise<void>
   /** Stops everything in order, within 5 s. */
   stop: () => Promise<void>
 }
@@ -41,7 +49,7 @@ type Opening = ClaimedData & {
   plan: Plan
   credentials: Credentials
   environments: Record<ProcessName, Environment>
-  processes: Map<ProcessName, KeptProcess>
+  running: Running
 }
 
 const CHECKOUT = resolve(import.meta.dirname, '../..')
@@ -72,21 +80,23 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
   const plan = planShop(options.portBase)
   const onEvent = (event: PostgresEvent) => options.onEvent?.(event)
   const claimed = await claimData({ ...options, ports: plan.ports, onEvent })
-  const processes = new Map<ProcessName, KeptProcess>()
+  const running = createRunning()
   let stopped: Promise<void> | undefined
-  const stop = () => (stopped ??= stopAll(claimed, processes))
+  const stop = () => (stopped ??= stopAll(claimed, running))
   try {
     const credentials = await readOrMakeCredentials(claimed.dataDir, process.env)
     const environments = await buildEnvironments(plan, claimed, credentials)
-    const opening = { ...claimed, options, plan, credentials, environments, processes }
+    const opening = { ...claimed, options, plan, credentials, environments, running }
+    running.control = await openControl((command, report) => change(running, command, report))
     await Promise.race([open(opening), rejectOnAbort(options.signal)])
     return {
       dataDir: claimed.dataDir,
       urls: plan.urls,
       ports: { ...plan.ports, postgres: claimed.postgres.port },
       credentials,
-      processes,
-      kill: (name, signal) => processes.get(name)?.kill(signal),
+      processes: () => processesOf(running),
+      kill: (name, signal) => running.sets.get(name)?.all()[0]?.kill(signal),
+      change: (command, report = () => {}) => change(running, command, report),
       stop,
     }
   } catch (error) {
@@ -96,45 +106,90 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
 }
 
 async function open(shop: Opening): Promise<void> {
-  const { processes, plan, credentials, dataDir } = shop
+  const { running, plan, credentials, dataDir } = shop
   const first = !isSeeded(dataDir)
   report(shop, { type: 'progress', text: 'Starting the services' })
   // Who verifies tokens asks their issuers for keys, and keeps them: at the first start the
   // issuers come first, or the first order would wait until they are asked again.
-  if (first) for (const name of ['users', 'orders'] as const) await start(shop, name).ready
-  for (const name of PROCESSES) if (!processes.has(name)) start(shop, name)
-  noteDown(shop)
-  await Promise.all([...processes.values()].map(({ ready }) => ready))
+  if (first) for (const name of ['users', 'orders'] as const) await (await start(shop, name)).ready
+  for (const name of PROCESSES) if (!running.sets.has(name)) await start(shop, name)
+  changed(shop)
+  await Promise.all([...running.sets.values()].map(({ ready }) => ready))
   await Promise.all(PROCESSES.map((name) => assertReady(name, plan.urls[name], dataDir)))
   if (!first) return
   report(shop, { type: 'progress', text: 'Loading the demo catalog' })
   await seed({ urls: plan.urls, credentials, dataDir })
 }
 
-function start(shop: Opening, name: ProcessName): KeptProcess {
-  const { processes, environments } = shop
+async function start(shop: Opening, name: ProcessName): Promise<ReplicaSet> {
+  const { running, plan, options } = shop
   if (name === 'provider') mkdirSync(join(shop.dataDir, name), { recursive: true, mode: 0o700 })
-  const shared = shop.options.oneProcess && name !== 'provider'
-  const kept = shared
-    ? (processes.get('users') ?? keep(shop, 'services', ONE_PROCESS, allIn(environments)))
-    : keep(shop, name, scriptOf(name), environments[name])
-  processes.set(name, kept)
-  return kept
+  const set =
+    options.oneProcess && name !== 'provider'
+      ? (running.sets.get('users') ?? startOneProcess(shop))
+      : startReplicas(shop, name)
+  running.sets.set(name, set)
+  if (isScalable(name) && !options.oneProcess) {
+    const { serving } = set
+    const door = { host: '127.0.0.1', port: plan.ports[name], serving }
+    running.doors.set(name, await openFrontDoor(door))
+  }
+  return set
 }
 
-function keep(
-  shop: Opening,
-  name: keyof typeof GRACE_MS,
-  script: string,
-  env: Environment,
-): KeptProcess {
-  const tell = (event: ProcessEvent) => {
-    noteDown(shop)
-    report(shop, event)
-  }
-  const logFile = inData.log(shop.dataDir, name)
-  return keepProcess({ name, script, env, logFile, graceMs: GRACE_MS[name], tell })
+// A replica listens where the system lets it: the well-known port belongs to the front door.
+function startReplicas(shop: Opening, name: ProcessName): ReplicaSet {
+  const env = { ...shop.environments[name], ...(isScalable(name) ? { PORT: '0' } : {}) }
+  const script = scriptOf(name)
+  return createReplicaSet({
+    name,
+    count: (isScalable(name) ? shop.options.replicas?.[name] : undefined) ?? 1,
+    start: (replica) => keep(shop, { name: replica, script, env, graceMs: GRACE_MS[name] }),
+    isHealthy: async (replica) =>
+      (await waitUntilReady(`http://127.0.0.1:${replica.port()}`, READY_TIMEOUT_MS)) === 'ready',
+    onChange: () => changed(shop),
+  })
 }
+
+function startOneProcess(shop: Opening): ReplicaSet {
+  const env = allIn(shop.environments)
+  const kept = { name: 'services', script: ONE_PROCESS, env, graceMs: GRACE_MS.services }
+  return createReplicaSet({
+    name: 'services',
+    count: 1,
+    start: () => keep(shop, kept),
+    isHealthy: () => Promise.resolve(true),
+    onChange: () => changed(shop),
+  })
+}
+
+type Kept = { name: string; script: string; env: Environment; graceMs: number }
+
+function keep(shop: Opening, kept: Kept): KeptProcess {
+  return keepProcess({
+    ...kept,
+    logFile: inData.log(shop.dataDir, kept.name),
+    onChange: () => changed(shop),
+    tell(event) {
+      noteDown(shop)
+      report(shop, event)
+    },
+  })
+}
+
+/** Everybody learns which replicas serve: the processes, the front doors, and `npm run status`. */
+function changed(shop: Opening): void {
+  const { running, plan } = shop
+  noteDown(shop)
+  for (const door of running.doors.values()) door.changed()
+  if (shop.options.oneProcess) return
+  const replicas = Object.fromEntries(
+    SERVICES.map((name) => [plan.urls[name], (running.sets.get(name)?.serving() ?? []).map(urlOf)]),
+  )
+  for (const kept of processesOf(running).values()) void kept.say({ type: 'replicas', replicas })
+}
+
+const urlOf = (replica: KeptProcess) => `http://127.0.0.1:${replica.port()}`
 
 // One process has one environment: what differs between the services rides in one variable.
 function allIn(environments: Opening['environments']): Environment {
@@ -151,17 +206,23 @@ function report({ options }: Opening, event: ShopEvent): void {
   options.onEvent?.(event)
 }
 
-function noteDown({ dataDir, processes, plan, postgres }: Opening): void {
+function noteDown({ dataDir, running, plan, postgres }: Opening): void {
+  if (running.control === undefined) return
+  const { url, token } = running.control
   writeRunFile(dataDir, {
     pid: process.pid,
     startedAtMs: performance.timeOrigin,
     postgresPort: postgres.port,
-    processes: [...processes].map(([name, kept]) => ({
-      name,
-      pid: kept.pid() ?? null,
-      url: plan.urls[name],
-      startedAtMs: kept.startedAtMs(),
-    })),
+    control: { url, token },
+    processes: [...running.sets].flatMap(([name, set]) =>
+      set.all().map((kept) => ({
+        name: kept.name === 'services' ? name : kept.name,
+        pid: kept.pid() ?? null,
+        url: plan.urls[name],
+        ownUrl: running.doors.has(name) ? urlOf(kept) : plan.urls[name],
+        startedAtMs: kept.startedAtMs(),
+      })),
+    ),
   })
 }
 
@@ -178,12 +239,11 @@ function rejectOnAbort(signal: AbortSignal | undefined): Promise<never> {
   })
 }
 
-async function stopAll(
-  { dataDir, postgres }: ClaimedData,
-  processes: ReadonlyMap<ProcessName, KeptProcess>,
-): Promise<void> {
+async function stopAll({ dataDir, postgres }: ClaimedData, running: Running): Promise<void> {
+  running.control?.close()
   for (const names of STOP_ORDER) {
-    await Promise.all(names.map(async (name) => processes.get(name)?.stop()))
+    for (const name of names) running.doors.get(name)?.close()
+    await Promise.all(names.map(async (name) => running.sets.get(name)?.stop()))
   }
   removeRunFile(dataDir)
   await postgres.leave()

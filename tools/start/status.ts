@@ -15,14 +15,15 @@ async function main(): Promise<void> {
     return
   }
   const rows = await Promise.all([...shop.processes.map(describeProcess), describePostgres(shop)])
-  console.log(table([['what', 'where', 'health', 'pid', 'up'], ...rows]).join('\n'))
-  if (rows.some(([, , health]) => health !== 'ready')) process.exitCode = 1
+  console.log(table([['what', 'where', 'port', 'health', 'pid', 'up'], ...rows]).join('\n'))
+  if (rows.some(([, , , health]) => health !== 'ready')) process.exitCode = 1
 }
 
 async function describeProcess(process: RunFile['processes'][number]): Promise<string[]> {
-  const { name, url, pid, startedAtMs } = process
-  if (pid === null) return [name, url, 'ended, starting again', '', '']
-  return [name, url, await askHealth(url), String(pid), describeAge(Date.now() - startedAtMs)]
+  const { name, url, ownUrl, pid, startedAtMs } = process
+  if (pid === null) return [name, url, '', 'ended, starting again', '', '']
+  const health = await askHealth(ownUrl)
+  return [name, url, new URL(ownUrl).port, health, String(pid), age(startedAtMs)]
 }
 
 async function describePostgres({ postgresPort, startedAtMs }: RunFile): Promise<string[]> {
@@ -35,12 +36,12 @@ async function describePostgres({ postgresPort, startedAtMs }: RunFile): Promise
     })
   })
   const health = answers ? 'ready' : 'no answer'
-  const up = answers ? describeAge(Date.now() - startedAtMs) : ''
-  return ['postgres', `127.0.0.1:${postgresPort}`, health, '', up]
+  const up = answers ? age(startedAtMs) : ''
+  return ['postgres', `127.0.0.1:${postgresPort}`, String(postgresPort), health, '', up]
 }
 
-function describeAge(ms: number): string {
-  const seconds = Math.floor(ms / 1000)
+function age(startedAtMs: number): string {
+  const seconds = Math.floor((Date.now() - startedAtMs) / 1000)
   const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3600)]
   if (minutes === 0) return `${seconds} s`
   return hours === 0 ? `${minutes} min ${seconds % 60} s` : `${hours} h ${minutes % 60} min`

@@ -1,0 +1,58 @@
+/** Owns what a process and the supervisor that started it say to each other. Without one, nothing is said. */
+import type { Socket } from 'node:net'
+import { z } from 'zod'
+import type { ReplicaMap } from './replicas.ts'
+
+/** Said by a process: it listens on `port`; it lives. */
+export type ToSupervisor = { type: 'ready'; port: number } | { type: 'beat' }
+
+/**
+ * Said by the supervisor: which replicas stand behind which origin, whole; that a connection was
+ * accepted for this process (the socket comes along); that it is to serve what is open, and end.
+ */
+export type FromSupervisor =
+  | { type: 'replicas'; replicas: ReplicaMap }
+  | { type: 'connection' }
+  | { type: 'drain' }
+
+/** A process that says nothing for 2 s is taken for frozen, and killed. */
+export const BEAT_MS = 250
+
+export type SupervisedHandlers = {
+  onReplicas: (replicas: ReplicaMap) => void
+  onConnection: (socket: Socket) => void
+  onDrain: () => void
+  /** The supervisor is gone. */
+  onAlone: () => void
+}
+
+const message = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('replicas'), replicas: z.record(z.string(), z.array(z.string())) }),
+  z.object({ type: z.literal('connection') }),
+  z.object({ type: z.literal('drain') }),
+])
+
+/** Listens to the supervisor. Call it before `sayReady`, so that nothing said is missed. */
+export function listenToSupervisor(handlers: SupervisedHandlers): void {
+  process.on('message', (said: unknown, handle: unknown) => {
+    const parsed = message.safeParse(said)
+    if (!parsed.success) return
+    if (parsed.data.type === 'replicas') return handlers.onReplicas(parsed.data.replicas)
+    if (parsed.data.type === 'drain') return handlers.onDrain()
+    // Gone when its client hung up on the way here.
+    if (handle !== undefined) handlers.onConnection(handle as Socket)
+  })
+  process.on('disconnect', handlers.onAlone)
+}
+
+/** Tells the supervisor that this process listens, and from now on that it lives. */
+export function sayReady(port: number): void {
+  if (process.send === undefined) return
+  say({ type: 'ready', port })
+  setInterval(() => say({ type: 'beat' }), BEAT_MS).unref()
+}
+
+function say(words: ToSupervisor): void {
+  // A supervisor that is gone is heard of by `disconnect`.
+  if (process.connected) process.send?.(words, undefined, {}, () => {})
+}
