@@ -165,15 +165,15 @@ export async function checkBooks(at: TestShop): Promise<Order[]> {
   const payments = await readAll<Payment>(`${urls.payments}/payments`, at.admin)
   const record = await readRecord(at)
   const kept = keptByOrder(record)
+  const charges = record.filter(({ type }) => type === 'charged')
+  const charged = Map.groupBy(charges, ({ metadata }) => metadata?.order_id)
+  const paid = new Map(payments.map((payment) => [payment.order_id, payment]))
   for (const { id, status, total } of orders) {
     assert.ok(['confirmed', 'completed', 'canceled'].includes(status), `${id} has ended: ${status}`)
     const owed = status === 'canceled' ? 0 : (total?.amount ?? -1)
     assert.equal(kept.get(id) ?? 0, owed, `the provider's record of ${id}, ${status}`)
-    const charges = record.filter(
-      ({ type, metadata }) => type === 'charged' && metadata?.order_id === id,
-    )
-    assert.ok(charges.length <= 1, `${id} was charged once`)
-    const payment = payments.find(({ order_id }) => order_id === id)
+    assert.ok((charged.get(id)?.length ?? 0) <= 1, `${id} was charged once`)
+    const payment = paid.get(id)
     const net = (payment?.amount_received ?? 0) - (payment?.amount_refunded ?? 0)
     assert.equal(net, owed, `the payment of ${id}`)
   }

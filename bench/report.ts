@@ -1,0 +1,55 @@
+/** Owns how figures are told on the terminal and in Markdown. */
+import type { Figures } from './measure.ts'
+
+/** The figures of one target at one connection count. */
+export type Row = { target: string; connections: number; figures: Figures }
+
+/** Lines of a table whose columns are as wide as their widest cell; numbers stand to the right. */
+export function textTable(rows: string[][]): string[] {
+  const widths = rows.reduce<number[]>(
+    (sofar, row) => row.map((cell, index) => Math.max(sofar[index] ?? 0, cell.length)),
+    [],
+  )
+  return rows.map((row) =>
+    row
+      .map((cell, index) => {
+        const width = widths[index] ?? 0
+        return index === 0 ? cell.padEnd(width) : cell.padStart(width)
+      })
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+const PROCESSES = ['users', 'products', 'orders', 'payments', 'provider', 'gateway', 'services']
+const COLUMNS = [...PROCESSES, 'postgres', 'limit', 'load']
+
+/** Cells of the table of all rows: rates and latencies, then CPU-ms a request for each process. */
+export function toCells(rows: Row[]): string[][] {
+  const seen = COLUMNS.filter((name) =>
+    rows.some(({ figures }) => (figures.cpuMs[name] ?? 0) >= 0.0005),
+  )
+  const head = ['what', 'connections', '1/s', 'p50 ms', 'p99 ms', ...seen, 'all CPU-ms']
+  return [head, ...rows.map((row) => toRow(row, seen))]
+}
+
+function toRow({ target, connections, figures }: Row, columns: string[]): string[] {
+  const { perSecond, p50Ms, p99Ms, cpuMs } = figures
+  const all = Object.values(cpuMs).reduce((sum, each) => sum + each, 0)
+  return [
+    target,
+    String(connections),
+    whole(perSecond),
+    milliseconds(p50Ms),
+    milliseconds(p99Ms),
+    ...columns.map((name) => (cpuMs[name] === undefined ? '' : cpuMs[name].toFixed(3))),
+    all.toFixed(3),
+  ]
+}
+
+/** A number with separated thousands. */
+export const whole = (value: number): string => Math.round(value).toLocaleString('en-US')
+
+/** Milliseconds with three digits that count. */
+const milliseconds = (value: number): string =>
+  value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 2)
