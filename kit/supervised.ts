@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import { z } from 'zod'
 import type { ReplicaMap } from './replicas.ts'
+import { realTimers } from './time.ts'
 
 /** Said by a process: it listens on `port`; it lives. */
 export type ToSupervisor = { type: 'ready'; port: number } | { type: 'beat' }
@@ -49,7 +50,11 @@ export function listenToSupervisor(handlers: SupervisedHandlers): void {
 export function sayReady(port: number): void {
   if (process.send === undefined) return
   say({ type: 'ready', port })
-  setInterval(() => say({ type: 'beat' }), BEAT_MS).unref()
+  const beat = () => {
+    say({ type: 'beat' })
+    realTimers.after(BEAT_MS, beat)
+  }
+  beat()
 }
 
 function say(words: ToSupervisor): void {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { isFree } from '../../tools/ports.ts'
 import { PROCESSES, planShop } from '../../tools/start/plan.ts'
-import { startShop, type Shop } from '../../tools/start/shop.ts'
+import { startShop, type Shop, type ShopOptions } from '../../tools/start/shop.ts'
 
 export type Answer = { status: number; body: Record<string, unknown>; headers: Headers }
 export type Call = { method?: string; body?: unknown; token?: string; key?: string }
@@ -19,11 +19,12 @@ export type TestShop = {
   close: () => Promise<void>
 }
 
-export async function openShop(options: { oneProcess?: boolean } = {}): Promise<TestShop> {
+export async function openShop(
+  options: Partial<Pick<ShopOptions, 'oneProcess' | 'replicas'>> = {},
+): Promise<TestShop> {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'quartet-e2e-'))
   const portBase = await freePortBase()
-  const { oneProcess = false } = options
-  const shop = await startShop({ dataDir, portBase, fresh: false, oneProcess })
+  const shop = await startShop({ dataDir, portBase, fresh: false, oneProcess: false, ...options })
   const { email, password } = shop.credentials.admin
   const admin = await logIn(shop, email, password)
   let customers = 0

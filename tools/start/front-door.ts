@@ -68,7 +68,7 @@ export async function openFrontDoor({ host, port, serving }: FrontDoorOptions): 
       if (waiting.size > 0) again = setTimeout(letIn, LOOK_AGAIN_MS)
       return
     }
-    for (const socket of [...waiting.keys()]) void handOver(leave(socket))
+    for (const socket of waiting.keys()) void handOver(leave(socket))
   }
 
   const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
@@ -83,7 +83,7 @@ export async function openFrontDoor({ host, port, serving }: FrontDoorOptions): 
     changed: letIn,
     close() {
       clearTimeout(again)
-      for (const socket of [...waiting.keys()]) leave(socket).destroy()
+      for (const socket of waiting.keys()) leave(socket).destroy()
       server.close()
     },
   }

@@ -45,7 +45,7 @@ function onStopSignal(onFirst: () => void, shop: () => Shop | undefined): Promis
         onFirst()
         resolve()
       } else if (performance.now() - firstMs > SAME_SIGNAL_MS) {
-        for (const { kill } of shop()?.processes().values() ?? []) kill('SIGKILL')
+        for (const { kill } of shop()?.processes.values() ?? []) kill('SIGKILL')
         process.exit(130) // PostgreSQL's guard sees us go, and stops it
       }
     }

@@ -17,7 +17,10 @@ test('all options are taken', () => {
     '--one-process',
   ])
   const dataDir = resolve(process.env['INIT_CWD'] ?? process.cwd(), 'd')
-  assert.deepEqual(options, { portBase: 15_000, dataDir, fresh: true, oneProcess: true })
+  const alone = { oneProcess: true, replicas: {} }
+  assert.deepEqual(options, { portBase: 15_000, dataDir, fresh: true, ...alone })
+  const several = readStartOptions(['--replicas', 'orders=2,gateway=8'])
+  assert.deepEqual(several?.replicas, { orders: 2, gateway: 8 })
 })
 
 test('what is unknown or makes no sense is refused in a sentence', () => {
@@ -28,6 +31,11 @@ test('what is unknown or makes no sense is refused in a sentence', () => {
     [['--port-base', 'high'], /from 1024 to 65000/],
     [['--data', ''], /name of a folder/],
     [['--data'], /argument missing/],
+    [['--replicas', 'orders'], /"orders" is not a number of replicas/],
+    [['--replicas', 'orders=0'], /1 to 8/],
+    [['--replicas', 'orders=9'], /1 to 8/],
+    [['--replicas', 'provider=2'], /one of users, products, orders, payments, gateway/],
+    [['--one-process', '--replicas', 'orders=2'], /leave out --replicas/],
   ]
   for (const [args, pattern] of refusals) {
     assert.throws(

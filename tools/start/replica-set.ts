@@ -34,50 +34,8 @@ export const MAX_REPLICAS = 8
 
 /** Starts `count` replicas. */
 export function createReplicaSet(options: ReplicaSetOptions): ReplicaSet {
-  const { name, count, start, isHealthy, onChange } = options
-  const replicas: KeptProcess[] = []
-  const leaving = new Set<KeptProcess>()
+  const members = createMembers(options)
   let queue: Promise<unknown> = Promise.resolve()
-
-  function add(): KeptProcess {
-    const taken = new Set(replicas.map((replica) => replica.name))
-    let number = 1
-    while (taken.has(replicaName(name, number))) number += 1
-    const replica = start(replicaName(name, number))
-    replicas.push(replica)
-    return replica
-  }
-
-  function remove(replica: KeptProcess): void {
-    leaving.delete(replica)
-    replicas.splice(replicas.indexOf(replica), 1)
-    onChange()
-  }
-
-  async function addReady(report: Report): Promise<void> {
-    const added = add()
-    leaving.add(added) // takes no work before it is healthy
-    try {
-      await added.ready
-      if (!(await isHealthy(added))) throw new Explained(`${added.name} does not become ready.`)
-    } catch (error) {
-      await added.stop()
-      remove(added)
-      throw error
-    }
-    leaving.delete(added)
-    onChange()
-    report(`${added.name} is ready (pid ${added.pid()})`)
-  }
-
-  async function retire(replica: KeptProcess, report: Report): Promise<void> {
-    const pid = replica.pid()
-    leaving.add(replica)
-    onChange() // nobody sends it anything new; what it has, it ends
-    await replica.drain()
-    remove(replica)
-    report(`${replica.name} has ended (pid ${pid})`)
-  }
 
   // One change at a time, whoever asks.
   function inTurn(change: () => Promise<void>): Promise<void> {
@@ -86,27 +44,91 @@ export function createReplicaSet(options: ReplicaSetOptions): ReplicaSet {
     return done
   }
 
-  for (let n = 0; n < count; n += 1) add()
+  for (let n = 0; n < options.count; n += 1) members.add()
+  const firstOnes = members.all().map(({ ready }) => ready)
   return {
-    all: () => [...replicas],
-    serving: () => replicas.filter((each) => each.port() !== undefined && !leaving.has(each)),
-    ready: Promise.all(replicas.map(({ ready }) => ready)).then(() => {}),
+    all: members.all,
+    serving: members.serving,
+    ready: Promise.all(firstOnes).then(() => undefined),
     restart: (report) =>
       inTurn(async () => {
-        for (const old of [...replicas]) {
-          await addReady(report)
-          await retire(old, report)
+        for (const old of members.all()) {
+          await addReady(members, options, report)
+          await retire(members, old, report)
         }
       }),
     scale: (wanted, report) =>
       inTurn(async () => {
-        while (replicas.length < wanted) await addReady(report)
-        for (const youngest of replicas.slice(wanted)) await retire(youngest, report)
+        while (members.all().length < wanted) await addReady(members, options, report)
+        for (const youngest of members.all().slice(wanted)) await retire(members, youngest, report)
       }),
     async stop() {
-      await Promise.all(replicas.map((replica) => replica.stop()))
+      await Promise.all(members.all().map((replica) => replica.stop()))
+    },
+  }
+}
+
+type Members = {
+  all: () => KeptProcess[]
+  serving: () => KeptProcess[]
+  add: () => KeptProcess
+  remove: (replica: KeptProcess) => void
+  /** Whether it takes work as soon as it can. */
+  setServing: (replica: KeptProcess, serves: boolean) => void
+}
+
+function createMembers({ name, start, onChange }: ReplicaSetOptions): Members {
+  const replicas: KeptProcess[] = []
+  const aside = new Set<KeptProcess>()
+  return {
+    all: () => [...replicas],
+    serving: () => replicas.filter((each) => each.port() !== undefined && !aside.has(each)),
+    add() {
+      const taken = new Set(replicas.map((replica) => replica.name))
+      let number = 1
+      while (taken.has(replicaName(name, number))) number += 1
+      const replica = start(replicaName(name, number))
+      replicas.push(replica)
+      return replica
+    },
+    remove(replica) {
+      aside.delete(replica)
+      replicas.splice(replicas.indexOf(replica), 1)
+      onChange()
+    },
+    setServing(replica, serves) {
+      if (serves) aside.delete(replica)
+      else aside.add(replica)
+      onChange()
     },
   }
 }
 
 const replicaName = (name: string, number: number) => (number === 1 ? name : `${name}-${number}`)
+
+async function addReady(
+  members: Members,
+  { isHealthy }: ReplicaSetOptions,
+  report: Report,
+): Promise<void> {
+  const added = members.add()
+  members.setServing(added, false) // not before it is healthy
+  try {
+    await added.ready
+    if (!(await isHealthy(added))) throw new Explained(`${added.name} does not become ready.`)
+  } catch (error) {
+    await added.stop()
+    members.remove(added)
+    throw error
+  }
+  members.setServing(added, true)
+  report(`${added.name} is ready (pid ${added.pid()})`)
+}
+
+async function retire(members: Members, replica: KeptProcess, report: Report): Promise<void> {
+  const pid = replica.pid()
+  members.setServing(replica, false) // nobody sends it anything new; what it has, it ends
+  await replica.drain()
+  members.remove(replica)
+  report(`${replica.name} has ended (pid ${pid})`)
+}

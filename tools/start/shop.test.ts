@@ -55,10 +55,10 @@ test('the second start keeps the data, and starts a service again that was kille
   })
   try {
     assert.ok((await countProducts(shop)) >= 60)
-    const pid = shop.processes().get('products')?.pid()
+    const pid = shop.processes.get('products')?.pid()
     shop.kill('products', 'SIGKILL')
     await back.promise
-    assert.notEqual(shop.processes().get('products')?.pid(), pid)
+    assert.notEqual(shop.processes.get('products')?.pid(), pid)
     assert.ok((await countProducts(shop)) >= 60)
     const died = events.find(({ type }) => type === 'process-died')
     assert.deepEqual(died, {
@@ -96,7 +96,7 @@ test('--one-process serves the same on the same ports', async () => {
   const shop = await start(undefined, true)
   try {
     const { users, orders, gateway } = Object.fromEntries(
-      [...shop.processes()].map(([name, kept]) => [name, kept.pid()]),
+      [...shop.processes].map(([name, kept]) => [name, kept.pid()]),
     )
     assert.equal(users, orders)
     assert.equal(users, gateway)
@@ -154,7 +154,7 @@ function post(url: string, body: unknown, token?: string): Promise<Response> {
 }
 
 function pidsOf(shop: Shop): number[] {
-  return [...shop.processes().values()].flatMap((kept) => kept.pid() ?? [])
+  return [...shop.processes.values()].flatMap((kept) => kept.pid() ?? [])
 }
 
 function assertNothingRuns(pids: number[]): void {

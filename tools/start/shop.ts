@@ -33,8 +33,8 @@ export type Shop = {
   urls: Plan['urls']
   ports: Plan['ports']
   credentials: Credentials
-  /** By name: that of a service for its first replica, `orders-2` for another. One that died has another pid once it is back. */
-  processes: () => Map<string, KeptProcess>
+  /** As they are now, by name: `orders` is one replica of orders, `orders-2` another. */
+  readonly processes: ReadonlyMap<string, KeptProcess>
   /** Sends a signal to the first replica of a service, which is started again if it dies. */
   kill: (name: ProcessName, signal: NodeJS.Signals) => void
   /** Replaces or adds replicas while running; see replica-set.ts. */
@@ -87,16 +87,18 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
     const credentials = await readOrMakeCredentials(claimed.dataDir, process.env)
     const environments = await buildEnvironments(plan, claimed, credentials)
     const opening = { ...claimed, options, plan, credentials, environments, running }
-    running.control = await openControl((command, report) => change(running, command, report))
+    running.control = await openControl((command, say) => change(running, command, say))
     await Promise.race([open(opening), rejectOnAbort(options.signal)])
     return {
       dataDir: claimed.dataDir,
       urls: plan.urls,
       ports: { ...plan.ports, postgres: claimed.postgres.port },
       credentials,
-      processes: () => processesOf(running),
+      get processes() {
+        return processesOf(running)
+      },
       kill: (name, signal) => running.sets.get(name)?.all()[0]?.kill(signal),
-      change: (command, report = () => {}) => change(running, command, report),
+      change: (command, say = () => {}) => change(running, command, say),
       stop,
     }
   } catch (error) {
@@ -130,8 +132,7 @@ async function start(shop: Opening, name: ProcessName): Promise<ReplicaSet> {
       : startReplicas(shop, name)
   running.sets.set(name, set)
   if (isScalable(name) && !options.oneProcess) {
-    const { serving } = set
-    const door = { host: '127.0.0.1', port: plan.ports[name], serving }
+    const door = { host: '127.0.0.1', port: plan.ports[name], serving: set.serving }
     running.doors.set(name, await openFrontDoor(door))
   }
   return set

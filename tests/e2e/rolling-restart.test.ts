@@ -1,0 +1,121 @@
+/** Proves that replicas come and go under load without a failed request, and that one that dies or freezes costs little. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { isAlive } from '../../tools/processes.ts'
+import { SERVICES } from '../../tools/start/plan.ts'
+import { call, checkBooks, newProduct, openShop, until, type TestShop } from './shop.ts'
+
+let at: TestShop
+let tokens: string[]
+
+before(async () => {
+  at = await openShop({ replicas: { products: 2, orders: 2 } })
+  tokens = await Promise.all([1, 2, 3, 4].map(() => at.newCustomer()))
+  await newProduct(at, 'rolling', 1_000_000)
+})
+after(() => at.close())
+
+/** What became of requests: how many by `METHOD status`, or by the error of one that got no answer. */
+type Outcomes = Map<string, number>
+
+/** Buyers and readers who send one request after another while `work` runs, directly and through the gateway. */
+async function underLoad(work: () => Promise<unknown>): Promise<Outcomes> {
+  const outcomes: Outcomes = new Map()
+  const { urls } = at.shop
+  let stopped = false
+  let sent = 0
+  const buy = (base: string) => () => {
+    sent += 1
+    const body = { line_items: [{ product_id: 'rolling', quantity: 1 }] }
+    return call(`${base}/orders`, {
+      body: { ...body, payment_method: 'pm_card_visa' },
+      token: tokens[sent % tokens.length] ?? '',
+      key: `rolling-${sent}`,
+    })
+  }
+  const read = (url: string) => () => call(url, { token: tokens[0] ?? '' })
+  const client = async (name: string, ask: () => Promise<{ status: number }>) => {
+    while (!stopped) {
+      const outcome = await ask().then(
+        ({ status }) => String(status),
+        (error: unknown) => String(error instanceof Error ? (error.cause ?? error) : error),
+      )
+      outcomes.set(`${name} ${outcome}`, (outcomes.get(`${name} ${outcome}`) ?? 0) + 1)
+    }
+  }
+  const many = (count: number, name: string, ask: () => Promise<{ status: number }>) =>
+    Array.from({ length: count }, () => client(name, ask))
+  const api = `${urls.gateway}/api`
+  const clients = [
+    ...many(4, 'POST', buy(urls.orders)),
+    ...many(4, 'gateway POST', buy(api)),
+    ...many(1, 'GET', read(`${urls.products}/products/rolling`)),
+    ...many(1, 'GET', read(`${urls.orders}/orders?limit=1`)),
+    ...many(1, 'GET', read(`${urls.payments}/payments?limit=1`)),
+    ...many(1, 'GET', read(`${urls.users}/.well-known/jwks.json`)),
+    ...many(1, 'gateway GET', read(`${api}/products/rolling`)),
+  ]
+  try {
+    await work()
+  } finally {
+    stopped = true
+    await Promise.all(clients)
+  }
+  return outcomes
+}
+
+// 202 is an answer too: on a busy machine an order may take longer than its buyer waits.
+const failuresOf = (outcomes: Outcomes) =>
+  [...outcomes].filter(([name]) => !/ (200|201|202)$/.test(name))
+
+const pidsOf = () => [...at.shop.processes.values()].flatMap((kept) => kept.pid() ?? [])
+
+test('rule 23: each service restarted five times under load: no request fails, POST included', async () => {
+  const old = pidsOf()
+  const outcomes = await underLoad(() =>
+    Promise.all(
+      SERVICES.map(async (name) => {
+        for (let round = 0; round < 5; round += 1) await at.shop.change({ do: 'restart', name })
+      }),
+    ),
+  )
+  assert.deepEqual(failuresOf(outcomes), [])
+  assert.ok((outcomes.get('POST 201') ?? 0) > 20 && (outcomes.get('gateway POST 201') ?? 0) > 20)
+  const kept = new Set(['provider', 'gateway'].map((name) => at.shop.processes.get(name)?.pid()))
+  for (const pid of old) assert.equal(isAlive(pid), kept.has(pid), `process ${pid}`)
+  await checkBooks(at)
+})
+
+test('a replica killed by -9 and one that freezes: the others go on, both are replaced, the books agree', async () => {
+  const [killed, frozen] = ['orders', 'products'].map((name) =>
+    [...at.shop.processes].find(([replica]) => replica.startsWith(name)),
+  )
+  assert.ok(killed !== undefined && frozen !== undefined)
+  const pids = [killed[1].pid(), frozen[1].pid()]
+  const outcomes = await underLoad(() => {
+    killed[1].kill('SIGKILL')
+    frozen[1].kill('SIGSTOP')
+    const isReplaced = ([, kept]: typeof killed, n: number) => (kept.pid() ?? pids[n]) !== pids[n]
+    return until(async () => [killed, frozen].every(isReplaced), 20_000)
+  })
+  const answered = [...outcomes].filter(([name]) => /POST 20[12]$/.test(name))
+  assert.ok(answered.reduce((sum, [, count]) => sum + count, 0) > 50, JSON.stringify([...outcomes]))
+  await until(async () => {
+    const { body } = await call(`${at.shop.urls.orders}/orders?status=pending&limit=1`, {
+      token: at.admin,
+    })
+    return (body['data'] as unknown[]).length === 0
+  }, 30_000)
+  await checkBooks(at)
+})
+
+test('replicas are added and taken while it runs, under load', async () => {
+  const outcomes = await underLoad(async () => {
+    await at.shop.change({ do: 'scale', name: 'orders', count: 3 })
+    await at.shop.change({ do: 'scale', name: 'products', count: 1 })
+  })
+  const names = [...at.shop.processes.keys()]
+  assert.equal(names.filter((name) => name.startsWith('orders')).length, 3)
+  assert.equal(names.filter((name) => name.startsWith('products')).length, 1)
+  assert.deepEqual(failuresOf(outcomes), [])
+})
