@@ -13,10 +13,10 @@ import {
   type TestClock,
 } from '@quartet/kit/testing'
 import { realRandom } from '@quartet/kit/random'
-import type { App, Fetch } from '@quartet/kit/world'
+import type { App, Fetch, World } from '@quartet/kit/world'
 import { createProvider } from '../../../../tools/provider/app.ts'
 import { paymentsService } from '../app.ts'
-import { readConfig } from '../config.ts'
+import { readConfig, type Config } from '../config.ts'
 import type { PayItem, PayOutcome, VoidItem, VoidOutcome } from '../contract/schemas.ts'
 
 const API_KEY = 'sk_test_0123456789abcdef'
@@ -47,10 +47,9 @@ export async function createTestPayments() {
   })
   const replicas: App[] = []
 
-  async function open(fetch: Fetch = network): Promise<App> {
-    const app = paymentsService.createApp(
-      createTestWorld({ config, db: database.db, clock, fetch }),
-    )
+  async function open(fetch: Fetch = network, changes: Partial<World<Config>> = {}): Promise<App> {
+    const world = createTestWorld({ config, db: database.db, clock, fetch })
+    const app = paymentsService.createApp({ ...world, ...changes })
     await app.start()
     replicas.push(app)
     return app

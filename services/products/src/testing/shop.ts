@@ -6,9 +6,9 @@ import {
   createTestNetwork,
   createTestWorld,
 } from '@quartet/kit/testing'
-import type { App } from '@quartet/kit/world'
+import type { App, World } from '@quartet/kit/world'
 import { productsService } from '../app.ts'
-import { readConfig } from '../config.ts'
+import { readConfig, type Config } from '../config.ts'
 import type {
   ReleaseItem,
   ReleaseOutcome,
@@ -32,10 +32,9 @@ export async function createTestProducts() {
   })
   const replicas: App[] = []
 
-  async function open(): Promise<App> {
-    const app = productsService.createApp(
-      createTestWorld({ config, db: database.db, clock, fetch }),
-    )
+  async function open(changes: Partial<World<Config>> = {}): Promise<App> {
+    const world = createTestWorld({ config, db: database.db, clock, fetch })
+    const app = productsService.createApp({ ...world, ...changes })
     await app.start()
     replicas.push(app)
     return app
