@@ -22,11 +22,11 @@ import {
 
 let at: TestProducts
 let lossy: LossyDatabase
-let app: App
+let app: App // whose commits are lost; the other replica does what goes on in the background
 before(async () => {
   at = await createTestProducts()
   lossy = await createLossyDatabase(at.database)
-  app = await at.open({ db: lossy.db })
+  app = at.openIdle({ db: lossy.db })
 })
 after(async () => {
   await at.close()

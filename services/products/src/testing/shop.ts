@@ -32,9 +32,14 @@ export async function createTestProducts() {
   })
   const replicas: App[] = []
 
-  async function open(changes: Partial<World<Config>> = {}): Promise<App> {
+  // A replica that only answers: what goes on in the background the others do.
+  function openIdle(changes: Partial<World<Config>> = {}): App {
     const world = createTestWorld({ config, db: database.db, clock, fetch })
-    const app = productsService.createApp({ ...world, ...changes })
+    return productsService.createApp({ ...world, ...changes })
+  }
+
+  async function open(changes: Partial<World<Config>> = {}): Promise<App> {
+    const app = openIdle(changes)
     await app.start()
     replicas.push(app)
     return app
@@ -47,6 +52,7 @@ export async function createTestProducts() {
     database,
     issuer,
     open,
+    openIdle,
     admin: await issuer.user('usr_admin', 'admin'),
     customer: await issuer.user('usr_1'),
     async close() {
