@@ -7,6 +7,8 @@ import { findGenerator } from './load.ts'
 import { describeMachine, readMachine } from './machine.ts'
 import { measure, together, type Figures, type Target } from './measure.ts'
 import { readBenchOptions, type BenchOptions } from './options.ts'
+import { startProfiling } from './profile.ts'
+import { publish, verdictOf, type Results } from './publish.ts'
 import { textTable, toCells, type Row } from './report.ts'
 import { NAMES, openScenarios, type Scenarios } from './scenarios.ts'
 import { openStage, type Stage } from './stage.ts'
@@ -18,12 +20,21 @@ async function main(): Promise<void> {
   const options = readBenchOptions(process.argv.slice(2))
   if (options === undefined) return
   assertGoodUndici()
+  const profiling = options.profile ? startProfiling() : undefined
   const stages: Stage[] = []
+  const close = async () => {
+    for (const each of stages.splice(0)) await each.at.close()
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void close().finally(() => process.exit(1)))
+  }
   try {
     await openStages(options, stages)
+    for (const { at } of stages) profiling?.note(at.shop)
     await run(options, stages)
   } finally {
-    for (const each of stages) await each.at.close()
+    await close()
+    profiling?.tell()
   }
 }
 
@@ -47,19 +58,21 @@ async function run(options: BenchOptions, stages: Stage[]): Promise<void> {
   }
   tell('Commits are durable, forged tokens are refused, keys are kept')
   const machine = readMachine(stage.generator, postgres)
+  let results: Results
   const scenarios = await openScenarios(options, stage, oneProcess)
   try {
     const rows: Row[] = []
     for (const group of scenarios.groups) rows.push(...(await compare(group, options)))
     const trips = await readTrips(scenarios, rows)
-    print(rows, trips)
-    console.log(`\n${describeMachine(machine)}`)
+    results = { machine, seconds: options.seconds, rows, trips }
+    print(results)
   } finally {
     await scenarios.close()
   }
   for (const each of stages) {
     console.log(`provider = ledger = orders: ${whole(await assertBooks(each))} orders`)
   }
+  if (options.write) publish(results)
 }
 
 /** Measures targets side by side, at each connection count: A B C, then C B A. */
@@ -71,7 +84,7 @@ async function compare(
   if (targets.length > 0) tell('Warming up')
   for (const target of targets) await measure(target, { connections: 64, seconds: 2 })
   for (const count of connections) {
-    const here = targets.filter(({ only }) => only === undefined || only.includes(count))
+    const here = targets.filter(({ counts }) => counts?.includes(count) ?? true)
     const order = passes === 1 ? here : [...here, ...here.toReversed()]
     const figures = new Map<Target, Figures[]>(here.map((target) => [target, []]))
     for (const target of order) {
@@ -99,12 +112,13 @@ async function readTrips(
   return { clientHop: bare.figures.p50Ms, ...(await measureTrips()) }
 }
 
-function print(rows: Row[], trips: RoundTrips | undefined): void {
+function print({ rows, trips, machine }: Results): void {
   console.log(`\n${textTable(toCells(rows)).join('\n')}\n`)
   if (trips !== undefined) console.log(`One client's round trips: ${describeTrips(trips)}\n`)
-  const said = (met: boolean | undefined) => (met === undefined ? '–' : met ? 'met' : 'MISSED')
-  const verdicts = judge(rows, trips).map(({ target, figure, met }) => [target, figure, said(met)])
-  console.log(textTable([['target', 'figure', ''], ...verdicts]).join('\n'))
+  const verdicts = judge(rows, trips)
+  const told = verdicts.map(({ target, figure, met }) => [target, figure, verdictOf(met)])
+  console.log(textTable([['target', 'figure', ''], ...told]).join('\n'))
+  console.log(`\n${describeMachine(machine)}`)
 }
 
 await runProgram(main)

@@ -38,7 +38,7 @@ export async function openScenarios(
   oneProcess: Stage | undefined,
 ): Promise<Scenarios> {
   const wanted = (name: BenchOptions['scenarios'][number]) => scenarios.includes(name)
-  const few = connections.some((count) => FEW.includes(count)) ? { only: FEW } : {}
+  const few = connections.some((count) => FEW.includes(count)) ? { counts: FEW } : {}
   const { products } = stage
   const target = shopTargets()
   const buying: Target[] = []
