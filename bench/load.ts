@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 /** Request n goes by `paths[n]`, with `headers[n]` and `bodies[n]`; each list begins again at its end. */
 export type Load = {
@@ -37,7 +38,7 @@ export type Generator = 'wrk' | 'undici'
 
 const WRK = 'wrk'
 const WRK_SCRIPT = join(import.meta.dirname, 'load-wrk.lua')
-const UNDICI_SCRIPT = join(import.meta.dirname, 'load-undici.ts')
+const UNDICI_SCRIPT = fileURLToPath(new URL('load-undici.ts', import.meta.url))
 
 /** wrk where it is installed, else a generator of ours on undici. */
 export function findGenerator(): Generator {

@@ -1,11 +1,18 @@
-/** Owns `npm run bench`: what is measured in which order. */
+/** Owns `npm run bench`: a shop, its scenarios, the figures and what must hold for them to count. */
 import { runProgram } from '../tools/explained.ts'
+import { whole } from './format.ts'
 import { assertBooks, assertDurable, assertGoodUndici, assertGuarded } from './guarantees.ts'
+import type { RoundTrips } from './limits/one-client.ts'
 import { findGenerator } from './load.ts'
+import { describeMachine, readMachine } from './machine.ts'
 import { measure, together, type Figures, type Target } from './measure.ts'
 import { readBenchOptions, type BenchOptions } from './options.ts'
-import { textTable, toCells, whole, type Row } from './report.ts'
-import { checkouts, openStage, reads, type Stage } from './stage.ts'
+import { startProfiling } from './profile.ts'
+import { publish, verdictOf, type Results } from './publish.ts'
+import { textTable, toCells, type Row } from './report.ts'
+import { NAMES, openScenarios, type Scenarios } from './scenarios.ts'
+import { openStage, type Stage } from './stage.ts'
+import { describeTrips, judge } from './targets.ts'
 
 const tell = (text: string) => console.error(text)
 
@@ -13,67 +20,78 @@ async function main(): Promise<void> {
   const options = readBenchOptions(process.argv.slice(2))
   if (options === undefined) return
   assertGoodUndici()
-  const generator = options.undici ? 'undici' : findGenerator()
-  tell(`Opening a shop; load comes from ${generator}`)
-  const stage = await openStage({ ...options, generator, oneProcess: false })
-  const stages = [stage]
+  const profiling = options.profile ? startProfiling() : undefined
+  const stages: Stage[] = []
+  const close = async () => {
+    for (const each of stages.splice(0)) await each.at.close()
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void close().finally(() => process.exit(1)))
+  }
   try {
-    if (options.scenarios.includes('one-process')) {
-      tell('Opening a second shop, all in one process')
-      stages.push(await openStage({ ...options, generator, oneProcess: true }))
-    }
-    for (const each of stages) {
-      await assertDurable(each)
-      await assertGuarded(each)
-    }
-    tell('PostgreSQL is durable, forged tokens are refused, keys are kept')
-    const rows = await run(options, stages)
-    console.log(textTable(toCells(rows)).join('\n'))
-    for (const each of stages) {
-      tell(`Reading the books`)
-      console.log(`provider = ledger = orders: ${whole(await assertBooks(each))} orders`)
-    }
+    await openStages(options, stages)
+    for (const { at } of stages) profiling?.note(at.shop)
+    await run(options, stages)
   } finally {
-    for (const each of stages) await each.at.close()
+    await close()
+    profiling?.tell()
   }
 }
 
-async function run(options: BenchOptions, stages: Stage[]): Promise<Row[]> {
-  const [stage, oneProcess] = stages
-  if (stage === undefined) return []
-  const wanted = (name: BenchOptions['scenarios'][number]) => options.scenarios.includes(name)
-  const buying: Target[] = []
-  if (wanted('checkouts')) buying.push(checkouts('checkouts', stage, stage.products, 'direct'))
-  if (wanted('hot'))
-    buying.push(
-      checkouts('checkouts, one hot product', stage, stage.products.slice(0, 1), 'direct'),
-    )
-  if (wanted('gateway'))
-    buying.push(checkouts('checkouts through the gateway', stage, stage.products, 'gateway'))
-  if (oneProcess !== undefined)
-    buying.push(checkouts('checkouts, one process', oneProcess, oneProcess.products, 'direct'))
-  const reading: Target[] = wanted('reads')
-    ? [reads('reads', stage, 'direct'), reads('reads through the gateway', stage, 'gateway')]
-    : []
-  const passes = options.limits ? 2 : 1
-  return [...(await compare(buying, options, passes)), ...(await compare(reading, options, passes))]
+async function openStages(options: BenchOptions, stages: Stage[]): Promise<void> {
+  const generator = options.undici ? 'undici' : findGenerator()
+  const { customers, scenarios } = options
+  tell(`Opening a shop; load will come from ${generator}`)
+  stages.push(await openStage({ generator, customers, oneProcess: false }))
+  if (!scenarios.includes('one-process')) return
+  tell('Opening another, whose services share one process')
+  stages.push(await openStage({ generator, customers, oneProcess: true }))
 }
 
-/** Measures targets side by side: A B C, then C B A, at each connection count. */
+async function run(options: BenchOptions, stages: Stage[]): Promise<void> {
+  const [stage, oneProcess] = stages
+  if (stage === undefined) return
+  let postgres = ''
+  for (const each of stages) {
+    postgres = await assertDurable(each)
+    await assertGuarded(each)
+  }
+  tell('Commits are durable, forged tokens are refused, keys are kept')
+  const machine = readMachine(stage.generator, postgres)
+  let results: Results
+  const scenarios = await openScenarios(options, stage, oneProcess)
+  try {
+    const rows: Row[] = []
+    for (const group of scenarios.groups) rows.push(...(await compare(group, options)))
+    const trips = await readTrips(scenarios, rows)
+    results = { machine, seconds: options.seconds, rows, trips }
+    print(results)
+  } finally {
+    await scenarios.close()
+  }
+  for (const each of stages) {
+    console.log(`provider = ledger = orders: ${whole(await assertBooks(each))} orders`)
+  }
+  if (options.write) publish(results)
+}
+
+/** Measures targets side by side, at each connection count: A B C, then C B A. */
 async function compare(
   targets: Target[],
-  { connections, seconds }: BenchOptions,
-  passes: number,
+  { connections, seconds, passes }: BenchOptions,
 ): Promise<Row[]> {
   const rows: Row[] = []
+  if (targets.length > 0) tell('Warming up')
   for (const target of targets) await measure(target, { connections: 64, seconds: 2 })
   for (const count of connections) {
-    const here = targets.filter(({ only }) => only === undefined || only.includes(count))
+    const here = targets.filter(({ counts }) => counts?.includes(count) ?? true)
     const order = passes === 1 ? here : [...here, ...here.toReversed()]
     const figures = new Map<Target, Figures[]>(here.map((target) => [target, []]))
     for (const target of order) {
       const measured = await measure(target, { connections: count, seconds })
-      tell(`  ${target.name}, ${count} connections: ${whole(measured.perSecond)}/s`)
+      tell(
+        `${String(count).padStart(4)} connections, ${target.name}: ${whole(measured.perSecond)}/s`,
+      )
       figures.get(target)?.push(measured)
     }
     for (const [target, runs] of figures) {
@@ -81,6 +99,26 @@ async function compare(
     }
   }
   return rows
+}
+
+async function readTrips(
+  { measureTrips }: Scenarios,
+  rows: Row[],
+): Promise<RoundTrips | undefined> {
+  const bare = rows.find(
+    ({ target, connections }) => target === NAMES.checkoutsHttp && connections === 1,
+  )
+  if (bare === undefined || measureTrips === undefined) return undefined
+  return { clientHop: bare.figures.p50Ms, ...(await measureTrips()) }
+}
+
+function print({ rows, trips, machine }: Results): void {
+  console.log(`\n${textTable(toCells(rows)).join('\n')}\n`)
+  if (trips !== undefined) console.log(`One client's round trips: ${describeTrips(trips)}\n`)
+  const verdicts = judge(rows, trips)
+  const told = verdicts.map(({ target, figure, met }) => [target, figure, verdictOf(met)])
+  console.log(textTable([['target', 'figure', ''], ...told]).join('\n'))
+  console.log(`\n${describeMachine(machine)}`)
 }
 
 await runProgram(main)

@@ -17,7 +17,7 @@ export type Target = {
   /** How much of the time of a measurement it takes. */
   share: number
   /** Only at these connection counts; undefined: at all. */
-  only?: number[]
+  counts?: number[]
 }
 
 export type Figures = {

@@ -11,6 +11,8 @@ export type BenchOptions = {
   /** Of each measurement of a shop; limits take half of it. */
   seconds: number
   customers: number
+  /** How often each is measured: 2 for A B B A. */
+  passes: number
   /** Whether limits are measured beside. */
   limits: boolean
   /** Forces the generator that is taken where wrk is not installed. */
@@ -53,6 +55,7 @@ export function readBenchOptions(args: string[]): BenchOptions | undefined {
     connections: wholes('--connections', values.connections ?? defaults),
     seconds: wholes('--seconds', values.seconds ?? (quick ? '3' : '5'))[0] ?? 1,
     customers: quick ? 32 : 64,
+    passes: quick ? 1 : 2,
     limits: !quick && values['no-limits'] !== true,
     undici: values.undici === true,
     profile: values.profile === true,

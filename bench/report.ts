@@ -1,4 +1,5 @@
 /** Owns how figures are told on the terminal and in Markdown. */
+import { milliseconds, whole } from './format.ts'
 import type { Figures } from './measure.ts'
 
 /** The figures of one target at one connection count. */
@@ -46,10 +47,3 @@ function toRow({ target, connections, figures }: Row, columns: string[]): string
     all.toFixed(3),
   ]
 }
-
-/** A number with separated thousands. */
-export const whole = (value: number): string => Math.round(value).toLocaleString('en-US')
-
-/** Milliseconds with three digits that count. */
-const milliseconds = (value: number): string =>
-  value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 2)

@@ -1,8 +1,7 @@
 /** Owns the stage: a shop of its own with products and customers, and what may be asked of it. */
 import assert from 'node:assert/strict'
 import { call, inParallel, newProduct, openShop, type TestShop } from '../tests/e2e/shop.ts'
-import { send, type Generator } from './load.ts'
-import type { Target } from './measure.ts'
+import type { Generator, Load } from './load.ts'
 
 export type Stage = {
   at: TestShop
@@ -44,17 +43,18 @@ export const orderBody = (product: string) => ({
 
 export type Way = 'direct' | 'gateway'
 
+/** Requests but for how many of them. */
+export type Requests = Omit<Load, 'connections' | 'seconds' | 'keyPrefix'>
+
 const originOf = ({ at }: Stage, service: 'orders' | 'products', way: Way) =>
   way === 'direct'
     ? { origin: at.shop.urls[service], prefix: '' }
     : { origin: at.shop.urls.gateway, prefix: '/api' }
 
-let loads = 0
-
 /** Checkouts of one unit of each of these products in turn, by every customer in turn. */
-export function checkouts(name: string, stage: Stage, products: string[], way: Way): Target {
+export function checkoutsOf(stage: Stage, products: readonly string[], way: Way): Requests {
   const { origin, prefix } = originOf(stage, 'orders', way)
-  const load = {
+  return {
     origin,
     method: 'POST',
     paths: [`${prefix}/orders`],
@@ -64,30 +64,14 @@ export function checkouts(name: string, stage: Stage, products: string[], way: W
     })),
     bodies: products.map((product) => JSON.stringify(orderBody(product))),
     countStatuses: true,
-  } as const
-  return {
-    name,
-    send: (amount) => {
-      loads += 1
-      return send(stage.generator, { ...load, ...amount, keyPrefix: `load${loads}-` })
-    },
-    success: 201,
-    watched: { shop: stage.at.shop },
-    share: 1,
   }
 }
 
 /** Reads of all products in turn. */
-export function reads(name: string, stage: Stage, way: Way): Target {
+export function readsOf(stage: Stage, way: Way): Requests {
   const { origin, prefix } = originOf(stage, 'products', way)
   const paths = stage.products.map((id) => `${prefix}/products/${id}`)
-  const load = { origin, method: 'GET', paths, headers: [], bodies: [] } as const
-  return {
-    name,
-    send: (amount) => send(stage.generator, { ...load, ...amount }),
-    watched: { shop: stage.at.shop },
-    share: 0.6,
-  }
+  return { origin, method: 'GET', paths, headers: [], bodies: [] }
 }
 
 /** The shop with a new token for its admin: a run may outlast the first one. */

@@ -37,9 +37,14 @@ export async function createTestShop(settings: NodeJS.ProcessEnv = {}) {
   const fetch = createNeighbourhood({ issuer, products, payments, down })
   const replicas: App[] = []
 
-  async function open(changes: Partial<World<Config>> = {}): Promise<App> {
+  // A replica that only answers: what goes on in the background the others do.
+  function openIdle(changes: Partial<World<Config>> = {}): App {
     const world = createTestWorld({ config, db: database.db, clock, fetch })
-    const app = ordersService.createApp({ ...world, ...changes })
+    return ordersService.createApp({ ...world, ...changes })
+  }
+
+  async function open(changes: Partial<World<Config>> = {}): Promise<App> {
+    const app = openIdle(changes)
     await app.start()
     replicas.push(app)
     return app
@@ -58,6 +63,7 @@ export async function createTestShop(settings: NodeJS.ProcessEnv = {}) {
     payments,
     down,
     open,
+    openIdle,
     meanwhile,
     async close() {
       await meanwhile(Promise.all(replicas.map((replica) => replica.stop())))

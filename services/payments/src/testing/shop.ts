@@ -13,16 +13,16 @@ import {
   type TestClock,
 } from '@quartet/kit/testing'
 import { realRandom } from '@quartet/kit/random'
-import type { App, Fetch } from '@quartet/kit/world'
+import type { App, Fetch, World } from '@quartet/kit/world'
 import { createProvider } from '../../../../tools/provider/app.ts'
 import { paymentsService } from '../app.ts'
-import { readConfig } from '../config.ts'
+import { readConfig, type Config } from '../config.ts'
 import type { PayItem, PayOutcome, VoidItem, VoidOutcome } from '../contract/schemas.ts'
 
 const API_KEY = 'sk_test_0123456789abcdef'
 
 /** One replica, and a provider of its own; `open` adds a replica. */
-export async function createTestPayments() {
+export async function createTestPayments(settings: NodeJS.ProcessEnv = {}) {
   const database = await createTestDatabase(paymentsService)
   const folder = mkdtempSync(path.join(tmpdir(), 'payments-'))
   const keyFile = path.join(folder, 'key')
@@ -37,6 +37,7 @@ export async function createTestPayments() {
     ORDERS_URL: 'http://orders.test',
     PROVIDER_URL: 'http://provider.test',
     PROVIDER_API_KEY_FILE: keyFile,
+    ...settings,
   })
   const network = createTestNetwork({
     'http://users.test': issuer.fetch,
@@ -47,10 +48,14 @@ export async function createTestPayments() {
   })
   const replicas: App[] = []
 
+  // A replica that only answers: what goes on in the background the others do.
+  function openIdle(changes: Partial<World<Config>> = {}): App {
+    const world = createTestWorld({ config, db: database.db, clock, fetch: network })
+    return paymentsService.createApp({ ...world, ...changes })
+  }
+
   async function open(fetch: Fetch = network): Promise<App> {
-    const app = paymentsService.createApp(
-      createTestWorld({ config, db: database.db, clock, fetch }),
-    )
+    const app = openIdle({ fetch })
     await app.start()
     replicas.push(app)
     return app
@@ -66,6 +71,7 @@ export async function createTestPayments() {
     issuer,
     network,
     open,
+    openIdle,
     meanwhile,
     provider,
     admin: await issuer.user('usr_admin', 'admin'),

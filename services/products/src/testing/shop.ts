@@ -6,9 +6,9 @@ import {
   createTestNetwork,
   createTestWorld,
 } from '@quartet/kit/testing'
-import type { App } from '@quartet/kit/world'
+import type { App, World } from '@quartet/kit/world'
 import { productsService } from '../app.ts'
-import { readConfig } from '../config.ts'
+import { readConfig, type Config } from '../config.ts'
 import type {
   ReleaseItem,
   ReleaseOutcome,
@@ -32,10 +32,14 @@ export async function createTestProducts() {
   })
   const replicas: App[] = []
 
-  async function open(): Promise<App> {
-    const app = productsService.createApp(
-      createTestWorld({ config, db: database.db, clock, fetch }),
-    )
+  // A replica that only answers: what goes on in the background the others do.
+  function openIdle(changes: Partial<World<Config>> = {}): App {
+    const world = createTestWorld({ config, db: database.db, clock, fetch })
+    return productsService.createApp({ ...world, ...changes })
+  }
+
+  async function open(changes: Partial<World<Config>> = {}): Promise<App> {
+    const app = openIdle(changes)
     await app.start()
     replicas.push(app)
     return app
@@ -48,6 +52,7 @@ export async function createTestProducts() {
     database,
     issuer,
     open,
+    openIdle,
     admin: await issuer.user('usr_admin', 'admin'),
     customer: await issuer.user('usr_1'),
     async close() {
