@@ -8,7 +8,14 @@ import { PROCESSES, planShop } from '../../tools/start/plan.ts'
 import { startShop, type Shop, type ShopOptions } from '../../tools/start/shop.ts'
 
 export type Answer = { status: number; body: Record<string, unknown>; headers: Headers }
-export type Call = { method?: string; body?: unknown; token?: string; key?: string }
+export type Call = {
+  method?: string
+  body?: unknown
+  token?: string
+  key?: string
+  /** A connection of its own, as curl has. */
+  close?: boolean
+}
 
 /** A shop on ports and data of its own. */
 export type TestShop = {
@@ -65,13 +72,17 @@ async function logIn(shop: Shop, email: string, password: string): Promise<strin
 }
 
 /** A request as the plainest client sends it. */
-export async function call(url: string, { method, body, token, key }: Call = {}): Promise<Answer> {
+export async function call(
+  url: string,
+  { method, body, token, key, close = false }: Call = {},
+): Promise<Answer> {
   const response = await fetch(url, {
     method: method ?? (body === undefined ? 'GET' : 'POST'),
     headers: {
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...(key === undefined ? {} : { 'idempotency-key': key }),
+      ...(close ? { connection: 'close' } : {}),
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })

@@ -39,8 +39,10 @@ export function startChild(
     onFrozen()
     child.kill('SIGKILL')
   })
+  const post = openPost(child)
   const exited = (how: string) => {
     pulse.stop()
+    post.close()
     const error = lastError(program.logFile, from)
     onExit(error === undefined ? how : `${how}: ${error}`)
   }
@@ -49,14 +51,13 @@ export function startChild(
   })
   child.once('exit', (code, signal) => exited(describeExit(code, signal)))
   child.once('error', (error) => exited(error.message))
-  const say = (words: FromSupervisor, socket?: Socket) => sayTo(child, words, socket)
   return {
     pid: () => child.pid,
     isFresh: pulse.isFresh,
     kill: (signal) => void child.kill(signal),
-    say,
+    say: post.say,
     async drain(graceMs) {
-      if (await say({ type: 'drain' })) await ended(child, DRAIN_MS)
+      if (await post.say({ type: 'drain' })) await ended(child, DRAIN_MS)
       await stopChild(child, graceMs)
     },
     stop: (graceMs) => stopChild(child, graceMs),
@@ -66,15 +67,34 @@ export function startChild(
 const isReady = (message: unknown): message is { port?: number } =>
   typeof message === 'object' && message !== null && 'type' in message && message.type === 'ready'
 
-function sayTo(
-  child: ChildProcess,
-  words: FromSupervisor,
-  socket: Socket | undefined,
-): Promise<boolean> {
-  return new Promise((resolve) => {
-    if (!child.connected) return resolve(false)
-    child.send(words, socket, {}, (error) => resolve(error === null))
+// A socket is kept here too until the process has surely taken it over: what was on its way to one
+// that froze would otherwise stay open for ever, with a client that waits, and so would what waits
+// behind it.
+function openPost(child: ChildProcess) {
+  const unsaid = new Set<(said: boolean) => void>()
+  const handed = new Map<Socket, number>()
+  child.on('message', () => {
+    for (const [socket, messages] of handed) {
+      if (messages === 0) handed.set(socket, 1)
+      else if (handed.delete(socket)) socket.destroy()
+    }
   })
+  return {
+    say: (words: FromSupervisor, socket?: Socket) =>
+      new Promise<boolean>((resolve) => {
+        if (!child.connected) return resolve(false)
+        unsaid.add(resolve)
+        child.send(words, socket, { keepOpen: true }, (error) => {
+          if (error === null && socket !== undefined) handed.set(socket, 0)
+          unsaid.delete(resolve)
+          resolve(error === null)
+        })
+      }),
+    close() {
+      for (const resolve of unsaid) resolve(false)
+      for (const socket of handed.keys()) socket.destroy()
+    },
+  }
 }
 
 // Heartbeats are counted by ticks of our own, not by a clock: a laptop that slept kills nobody.

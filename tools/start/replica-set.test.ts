@@ -116,6 +116,7 @@ const visit = (port: number) =>
     socket.on('data', (chunk) => (heard += String(chunk)))
     socket.on('end', () => resolve(heard))
     socket.on('error', reject)
+    socket.setTimeout(10_000, () => socket.destroy(new Error('nobody answers')))
   })
 
 test('connections at the front door go to the replicas in turn, and wait while there is none', async () => {
@@ -131,6 +132,21 @@ test('connections at the front door go to the replicas in turn, and wait while t
   door.changed()
   const heard = [await waiting, await visit(port), await visit(port), await visit(port)]
   assert.deepEqual(new Set(heard), new Set(pidsOf(set).map(String)))
+  door.close()
+  await set.stop()
+})
+
+test('a connection that was handed to one that froze reaches another, once it is ended', async () => {
+  const set = setOf(1)
+  await set.ready
+  const port = await freePort()
+  const door = await openFrontDoor({ host: '127.0.0.1', port, serving: set.serving })
+  const [frozen] = set.all()
+  const pid = frozen?.pid()
+  frozen?.kill('SIGSTOP')
+  // The first is lost with the frozen one, and its client learns it; those behind it are not.
+  const [, ...heard] = await Promise.all(Array.from({ length: 5 }, () => visit(port)))
+  for (const answer of heard) assert.match(answer, new RegExp(`^(?!${pid}$)\\d+$`))
   door.close()
   await set.stop()
 })
