@@ -5,7 +5,8 @@ import { migrate } from './migrate.ts'
 import { createBalancedFetch, type ReplicaMap } from './replicas.ts'
 import { listen } from './server.ts'
 import { listenToSupervisor, sayReady } from './supervised.ts'
-import { realTimers } from './time.ts'
+import { realRandom } from './random.ts'
+import { realClock, realTimers } from './time.ts'
 import { createRealWorld, type App, type Service, type WorldConfig } from './world.ts'
 
 type RunConfig = WorldConfig & { HOST: string; PORT: number }
@@ -22,7 +23,10 @@ export async function runService<Config extends RunConfig>(
 ): Promise<void> {
   collectDefaultMetrics()
   const config = readConfigOrExit(service)
-  const peers = createBalancedFetch((url, init) => fetch(url, init))
+  const peers = createBalancedFetch((url, init) => fetch(url, init), {
+    clock: realClock,
+    random: realRandom,
+  })
   const world = createRealWorld(service.name, config, peers.fetch)
   await migrateWhenReachable(service, config, (error) =>
     world.log.warn({ error }, 'the database does not answer yet; trying again'),

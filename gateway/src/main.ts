@@ -2,13 +2,17 @@
 import { createLog } from '@quartet/kit/log'
 import { createBalancedFetch } from '@quartet/kit/replicas'
 import { readConfigOrExit, serveUntilSignal } from '@quartet/kit/run-service'
+import { realRandom } from '@quartet/kit/random'
 import { realClock, realTimers } from '@quartet/kit/time'
 import { gatewayService } from './app.ts'
 
 const config = readConfigOrExit(gatewayService)
 const log = createLog(gatewayService.name, config.LOG_LEVEL)
 
-const peers = createBalancedFetch((url, init) => globalThis.fetch(url, init))
+const peers = createBalancedFetch((url, init) => globalThis.fetch(url, init), {
+  clock: realClock,
+  random: realRandom,
+})
 
 await serveUntilSignal({
   app: gatewayService.createApp({
