@@ -14,7 +14,7 @@ let shop: TestShop
 let lossy: LossyDatabase
 let world: World<{ LEASE_MS: number }>
 before(async () => {
-  shop = await createTestShop({ LEASE_MS: '20000' })
+  shop = await createTestShop({ LEASE_MS: '20000', PEER_TIMEOUT_MS: '60000' })
   lossy = await createLossyDatabase(shop.database)
   world = worldOn(shop.database.db)
 })
@@ -137,7 +137,7 @@ async function deadlocks(): Promise<number> {
 
 test('rule 15: the same orders placed and settled in opposite orders by two replicas never deadlock', async () => {
   const other = worldOn(shop.database.db)
-  const before = await deadlocks()
+  const deadlocksBefore = await deadlocks()
   for (let round = 0; round < 5; round += 1) {
     const orders = manyOrders(`opp${round}`, 300)
     const placed = await Promise.all([
@@ -152,7 +152,7 @@ test('rule 15: the same orders placed and settled in opposite orders by two repl
     ])
     assert.equal(settled.flat().filter((each) => each !== undefined).length, 300)
   }
-  assert.equal(await deadlocks(), before)
+  assert.equal(await deadlocks(), deadlocksBefore)
 })
 
 // Counts the transactions of what `run` does with a batch.
