@@ -1,7 +1,10 @@
-/** Owns which replicas stand behind an origin, which of them is asked next, and how a failed call is told apart. */
-import type { Random } from './random.ts'
-import type { Clock } from './time.ts'
+/** Owns which replicas stand behind an origin, which of them is asked next, and which is left out for a while. */
+import { failureOf } from './failure.ts'
+import { realRandom, type Random } from './random.ts'
+import { realClock, type Clock } from './time.ts'
 import type { Fetch } from './world.ts'
+
+export { failureOf, type Failure } from './failure.ts'
 
 /** For an origin (`http://127.0.0.1:5001`): the origins of the replicas behind it. */
 export type ReplicaMap = Record<string, string[]>
@@ -13,101 +16,109 @@ export type BalancedFetch = {
   setReplicas: (replicas: ReplicaMap) => void
 }
 
-/**
- * How a call failed. `refused`: no connection was made, so nothing was sent. `reset`: the connection
- * broke, and what became of the request is unknown. `timeout`: so is it. `other`: the caller's own
- * doing, such as an abort.
- */
-export type Failure = 'refused' | 'reset' | 'timeout' | 'other'
-
-const REFUSED =
-  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/
-const RESET = /^(ECONNRESET|EPIPE|UND_ERR_SOCKET|ERR_STREAM_PREMATURE_CLOSE)$/
-const TIMEOUT = /^(TimeoutError|UND_ERR_HEADERS_TIMEOUT|UND_ERR_BODY_TIMEOUT)$/
-
-/** Tells a failed `fetch` by the codes of the error and of its causes. */
-export function failureOf(error: unknown): Failure {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    const code = 'code' in at ? String(at.code) : at.name
-    if (REFUSED.test(code)) return 'refused'
-    if (RESET.test(code)) return 'reset'
-    if (TIMEOUT.test(code) || TIMEOUT.test(at.name)) return 'timeout'
-  }
-  return 'other'
+type Replica = {
+  origin: string
+  /** Requests without a response head: what follows it says nothing of how busy the replica is. */
+  underWay: number
+  /** Failures in a row; 0 while it is in. */
+  failures: number
+  outUntilMs: number
+  /** One request asks a replica whose time out is over. */
+  onTrial: boolean
+  /** Counts how often it was put out: what was asked before says nothing about now. */
+  era: number
 }
 
-/** A replica that failed is left out for this long, twice as long each time, up to the longest. */
-const FIRST_LEAVE_MS = 500
-const LONGEST_LEAVE_MS = 10_000
+type Group = { replicas: Replica[]; turn: number }
 
-type State = { underWay: number; failures: number; outUntilMs: number }
+const FIRST_OUT_MS = 1_000
+const LONGEST_OUT_MS = 10_000
+/** A caller that gave up sooner than this was in a hurry, which is not the replica's fault. */
+const PATIENT_MS = 1_000
 
 /**
- * Sends each request to the replica with the fewest under way (until the head of its answer), in turn
- * where several have as few. One that refused, reset or timed out is left out for a while; when all
- * are, the one that is back soonest is asked: balancing never fails a request by itself.
+ * Sends each request to the replica with the fewest under way, in turn where several have as few. One
+ * that refused, reset or let time out is left out for 1 s, doubling to 10 s, and then tried by one
+ * request. When all are out, the one that is back soonest is asked: a request never fails unasked.
  */
 export function createBalancedFetch(
   fetch: Fetch,
-  { clock, random }: { clock: Clock; random: Random },
+  { clock, random }: { clock: Clock; random: Random } = { clock: realClock, random: realRandom },
 ): BalancedFetch {
-  let known = new Map<string, string[]>()
-  const states = new Map<string, State>()
-  let turn = 0
+  let groups = new Map<string, Group>()
 
-  function stateOf(replica: string): State {
-    let state = states.get(replica)
-    if (state === undefined) {
-      state = { underWay: 0, failures: 0, outUntilMs: 0 }
-      states.set(replica, state)
+  async function ask(replica: Replica, path: string, init?: RequestInit): Promise<Response> {
+    const { era } = replica
+    const startedMs = clock.now()
+    replica.onTrial = replica.failures > 0
+    replica.underWay += 1
+    try {
+      const response = await fetch(replica.origin + path, init)
+      if (replica.era === era) replica.failures = 0
+      return response
+    } catch (error) {
+      const isItsFault = blames(error, clock.now() - startedMs)
+      if (replica.era === era && isItsFault) putOut(replica, clock.now(), random.fraction())
+      throw error
+    } finally {
+      replica.underWay -= 1
+      if (replica.era === era) replica.onTrial = false
     }
-    return state
-  }
-
-  function choose(origin: string): string {
-    const replicas = known.get(origin) ?? []
-    if (replicas.length < 2) return replicas[0] ?? origin
-    turn += 1
-    const inTurn = [...replicas.slice(turn % replicas.length), ...replicas].slice(
-      0,
-      replicas.length,
-    )
-    const nowMs = clock.now()
-    const cost = (replica: string) => {
-      const { underWay, outUntilMs } = stateOf(replica)
-      return outUntilMs > nowMs ? outUntilMs : underWay
-    }
-    return inTurn.reduce((best, replica) => (cost(replica) < cost(best) ? replica : best))
-  }
-
-  function leaveOut(state: State): void {
-    const leaveMs = Math.min(LONGEST_LEAVE_MS, FIRST_LEAVE_MS * 2 ** state.failures)
-    state.failures += 1
-    state.outUntilMs = clock.now() + leaveMs * (0.5 + random.fraction() / 2)
   }
 
   return {
-    setReplicas(replicas) {
-      known = new Map(Object.entries(replicas))
-      const all = new Set([...known.values()].flat())
-      for (const replica of states.keys()) if (!all.has(replica)) states.delete(replica)
+    setReplicas(known) {
+      const before = new Map(
+        [...groups.values()].flatMap(({ replicas }) => replicas.map((each) => [each.origin, each])),
+      )
+      const replicaOf = (origin: string) => before.get(origin) ?? newReplica(origin)
+      groups = new Map(
+        Object.entries(known)
+          .filter(([, origins]) => origins.length > 0)
+          .map(([origin, origins]) => [origin, { replicas: origins.map(replicaOf), turn: 0 }]),
+      )
     },
     async fetch(url, init) {
       const { origin } = new URL(url)
-      const replica = choose(origin)
-      const state = stateOf(replica)
-      state.underWay += 1
-      try {
-        const response = await fetch(replica + url.slice(origin.length), init)
-        state.failures = 0
-        state.outUntilMs = 0
-        return response
-      } catch (error) {
-        if (failureOf(error) !== 'other') leaveOut(state)
-        throw error
-      } finally {
-        state.underWay -= 1
-      }
+      const group = groups.get(origin)
+      if (group === undefined) return fetch(url, init)
+      return ask(choose(group, clock.now()), url.slice(origin.length), init)
     },
   }
+}
+
+const newReplica = (origin: string): Replica => ({
+  origin,
+  underWay: 0,
+  failures: 0,
+  outUntilMs: 0,
+  onTrial: false,
+  era: 0,
+})
+
+function choose(group: Group, nowMs: number): Replica {
+  const { replicas } = group
+  group.turn = (group.turn + 1) % replicas.length
+  const inTurn = [...replicas.slice(group.turn), ...replicas.slice(0, group.turn)]
+  const isIn = ({ failures, outUntilMs, onTrial }: Replica) =>
+    failures === 0 || (outUntilMs <= nowMs && !onTrial)
+  const leastBusy = (best: Replica, each: Replica) => (each.underWay < best.underWay ? each : best)
+  const soonestBack = (best: Replica, each: Replica) =>
+    each.outUntilMs < best.outUntilMs ? each : best
+  const candidates = inTurn.filter(isIn)
+  return candidates.length > 0 ? candidates.reduce(leastBusy) : inTurn.reduce(soonestBack)
+}
+
+function blames(error: unknown, waitedMs: number): boolean {
+  const failure = failureOf(error)
+  return failure === 'timeout' ? waitedMs >= PATIENT_MS : failure !== 'other'
+}
+
+function putOut(replica: Replica, nowMs: number, fraction: number): void {
+  const outMs = Math.min(FIRST_OUT_MS * 2 ** Math.min(replica.failures, 10), LONGEST_OUT_MS)
+  replica.failures += 1
+  replica.era += 1
+  replica.onTrial = false
+  // Spread out, so that those who call it don't all come back at once.
+  replica.outUntilMs = nowMs + outMs * (0.8 + 0.4 * fraction)
 }

@@ -19,8 +19,8 @@ export type LossyDatabase = {
   lose: (mishap: Mishap, nth?: number) => void
   /** Forgets what was to happen; gives whether it has. */
   wasLost: () => boolean
-  /** Resolves when a commit is frozen. */
-  frozen: () => Promise<void>
+  /** Resolves when a commit of `work` is frozen; rejects when `work` ends without. */
+  frozen: (work: Promise<unknown>) => Promise<void>
   /** The frozen one goes on, and learns what became of its connection. */
   thaw: () => void
   close: () => Promise<void>
@@ -73,7 +73,11 @@ export async function createLossyDatabase({ url }: TestDatabase): Promise<LossyD
       due = undefined
       return lost
     },
-    frozen: () => freezing.promise,
+    frozen: (work) =>
+      Promise.race([
+        freezing.promise,
+        work.then(() => Promise.reject(new Error('it ended without that commit'))),
+      ]),
     thaw: () => thaw(),
     async close() {
       thaw()

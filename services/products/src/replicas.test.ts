@@ -46,7 +46,7 @@ test('rule 15: a replica that freezes as it commits holds the stock for 2 s, and
   const [held, wanted] = [newOrder(id, 3), newOrder(id, 2)]
   lossy.lose('frozen')
   const frozen = reserve(at, [held], freezing)
-  await lossy.frozen()
+  await lossy.frozen(frozen)
   const sinceMs = performance.now()
   const outcomes = await reserve(at, [wanted, held])
   assert.ok(performance.now() - sinceMs < PATIENCE_MS)
@@ -64,7 +64,7 @@ test('rules 8, 15: a replica that freezes as it releases gives back once, whoeve
   await reserve(at, [held, other])
   lossy.lose('frozen')
   const frozen = release(at, [held], freezing)
-  await lossy.frozen()
+  await lossy.frozen(frozen)
   const sinceMs = performance.now()
   assert.deepEqual(outcomesOf(await release(at, [other, held])), ['released', 'released'])
   assert.ok(performance.now() - sinceMs < PATIENCE_MS)

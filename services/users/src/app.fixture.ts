@@ -1,6 +1,12 @@
 /** Owns what the tests of users stand on: the service on a database of its own, and a short way to ask it. */
 import assert from 'node:assert/strict'
-import { createTestDatabase, createTestWorld, type TestDatabase } from '@quartet/kit/testing'
+import {
+  createTestClock,
+  createTestDatabase,
+  createTestWorld,
+  type TestClock,
+  type TestDatabase,
+} from '@quartet/kit/testing'
 import type { World } from '@quartet/kit/world'
 import { realClock, realTimers } from '@quartet/kit/time'
 import { z } from 'zod'
@@ -86,9 +92,13 @@ export function sessionOf(answer: Answer, status: number) {
 /** The service on `database`; its clock stands still unless `real` time is asked for. */
 export function openUsers(
   { db }: Pick<TestDatabase, 'db'>,
-  { config = {}, real = false }: { config?: Partial<Config>; real?: boolean } = {},
+  {
+    config = {},
+    real = false,
+    clock = createTestClock(),
+  }: { config?: Partial<Config>; real?: boolean; clock?: TestClock } = {},
 ) {
-  const world = createTestWorld<Config>({ config: { ...testConfig, ...config }, db })
+  const world = createTestWorld<Config>({ config: { ...testConfig, ...config }, db, clock })
   const clocked: World<Config> = real ? { ...world, clock: realClock, timers: realTimers } : world
   const app = usersService.createApp(clocked)
   const ask = createAsker(app.fetch)

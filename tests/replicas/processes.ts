@@ -1,0 +1,162 @@
+/** Owns a shop of real processes, two of every service on one database each, behind one port a service. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { createRealCrypto } from '@quartet/kit/crypto'
+import { createTestDatabase, type TestDatabase } from '@quartet/kit/testing'
+import { ordersService } from '@quartet/orders/app'
+import { paymentsService } from '@quartet/payments/app'
+import { productsService } from '@quartet/products/app'
+import { usersService } from '@quartet/users/app'
+import { freePort } from '../../tools/ports.ts'
+
+const CHECKOUT = path.resolve(import.meta.dirname, '../..')
+const SERVICES = [usersService, productsService, ordersService, paymentsService] as const
+export const NAMES = ['users', 'products', 'orders', 'payments'] as const
+export type ServiceName = (typeof NAMES)[number]
+
+export const API_KEY = 'sk_test_0123456789abcdef'
+export const ADMIN = { email: 'admin@example.com', password: 'an-admin-of-tests' }
+
+// Short, so that what a dead replica held is taken over within the test.
+const SHORT = { LEASE_MS: '2000', WAIT_MS: '3000', PEER_TIMEOUT_MS: '1500', LOG_LEVEL: 'error' }
+
+/** Starts all of it. */
+export async function openReplicas() {
+  const folder = mkdtempSync(path.join(tmpdir(), 'quartet-replicas-'))
+  const databases = new Map<string, TestDatabase>()
+  for (const service of SERVICES) databases.set(service.name, await createTestDatabase(service))
+  const doors = new Map<string, Door>()
+  for (const { name } of SERVICES) doors.set(name, await openDoor())
+  const originOf = (name: ServiceName) => `http://127.0.0.1:${doors.get(name)?.port}`
+  const providerPort = await freePort()
+  const provider = `http://127.0.0.1:${providerPort}`
+  const settings = await settingsOf(folder, { originOf, provider })
+  const children = new Map<string, ChildProcess>()
+
+  async function start(name: ServiceName, replica: number): Promise<void> {
+    const port = await freePort()
+    const env = { ...settings, PORT: String(port), DATABASE_URL: databases.get(name)?.url }
+    children.set(`${name}${replica}`, await startProcess(`services/${name}/src/main.ts`, env))
+    doors.get(name)?.lead(replica, port)
+  }
+
+  const env = { ...settings, PORT: String(providerPort) }
+  children.set('provider', await startProcess('tools/provider/main.ts', env))
+  await Promise.all(NAMES.flatMap((name) => [start(name, 0), start(name, 1)]))
+  return {
+    originOf,
+    provider,
+    dbOf(name: ServiceName) {
+      const database = databases.get(name)
+      if (database === undefined) throw new Error(`no database of ${name}`)
+      return database.db
+    },
+    /** A signal to one replica: SIGKILL, or SIGSTOP and SIGCONT. */
+    signal: (name: ServiceName, replica: number, signal: NodeJS.Signals) =>
+      children.get(`${name}${replica}`)?.kill(signal),
+    /** Starts a replica in the place of one that was killed. */
+    start,
+    async close() {
+      await Promise.all([...children.values()].map(end))
+      for (const door of doors.values()) door.close()
+      for (const { drop } of databases.values()) await drop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+type Places = { originOf: (name: ServiceName) => string; provider: string }
+
+async function settingsOf(folder: string, { originOf, provider }: Places) {
+  const file = (name: string, text: string) => {
+    const where = path.join(folder, name)
+    writeFileSync(where, text, { mode: 0o600 })
+    return where
+  }
+  const apiKeyFile = file('api-key', API_KEY)
+  const signingKey = await createRealCrypto().newSigningKey()
+  return {
+    ...SHORT,
+    PATH: process.env['PATH'],
+    USERS_URL: originOf('users'),
+    PRODUCTS_URL: originOf('products'),
+    ORDERS_URL: originOf('orders'),
+    PAYMENTS_URL: originOf('payments'),
+    KEY_ENCRYPTION_SECRET_FILE: file('secret', Buffer.alloc(32, 7).toString('base64url')),
+    BOOTSTRAP_ADMIN_EMAIL: ADMIN.email,
+    BOOTSTRAP_ADMIN_PASSWORD_FILE: file('password', ADMIN.password),
+    SERVICE_KEY_FILE: file('key.json', JSON.stringify(signingKey)),
+    PROVIDER_URL: provider,
+    PROVIDER_API_KEY_FILE: apiKeyFile,
+    API_KEY_FILE: apiKeyFile,
+    DATA_FILE: path.join(folder, 'record.jsonl'),
+  }
+}
+
+export type Replicas = Awaited<ReturnType<typeof openReplicas>>
+
+function startProcess(script: string, env: NodeJS.ProcessEnv): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [path.join(CHECKOUT, script)], {
+    env,
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+  return new Promise((resolve, reject) => {
+    child.once('message', () => resolve(child))
+    child.once('exit', (code, signal) => reject(new Error(`${script}: ${code ?? signal}`)))
+  })
+}
+
+function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
+  return new Promise((ended) => {
+    child.once('exit', () => ended())
+    child.kill('SIGKILL')
+  })
+}
+
+type Door = {
+  port: number
+  /** From now on the door leads to this port too, in the place of the replica's earlier one. */
+  lead: (replica: number, port: number) => void
+  close: () => void
+}
+
+/** One port for the replicas of a service: connections go to them in turn, past those that refuse. */
+async function openDoor(): Promise<Door> {
+  const ports: number[] = []
+  const clients = new Set<Socket>()
+  let turn = 0
+  const lead = (client: Socket, tries: number) => {
+    turn += 1
+    const port = ports[turn % ports.length]
+    if (port === undefined || tries === 0) {
+      client.destroy()
+      return
+    }
+    let isLed = false
+    const replica = connect(port, '127.0.0.1', () => {
+      isLed = true
+      client.pipe(replica).pipe(client)
+      client.once('close', () => replica.destroy())
+      replica.once('close', () => client.destroy())
+    })
+    replica.once('error', () => (isLed ? client.destroy() : lead(client, tries - 1)))
+  }
+  const server: Server = createServer((client) => {
+    clients.add(client.on('error', () => {}))
+    lead(client, ports.length)
+  })
+  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+    lead: (replica, port) => (ports[replica] = port),
+    close() {
+      for (const client of clients) client.destroy()
+      server.close()
+    },
+  }
+}
