@@ -17,15 +17,18 @@ export type Role = 'customer' | 'admin'
 /** A person, as the access token says. */
 export type Principal = { userId: string; role: Role; sessionId: string }
 
+/** A request, of which only the headers matter here. */
+type Asking = Pick<Request, 'headers'>
+
 export type Authenticator = {
   /** Who signed in; a 401 problem for a token that is absent, wrong, foreign or expired. */
-  user: (request: Request) => Promise<Principal>
+  user: (request: Asking) => Promise<Principal>
   /** Like `user`, but undefined when no token was sent. */
-  optionalUser: (request: Request) => Promise<Principal | undefined>
+  optionalUser: (request: Asking) => Promise<Principal | undefined>
   /** Like `user`; a 403 problem for anyone but an admin. */
-  admin: (request: Request) => Promise<Principal>
+  admin: (request: Asking) => Promise<Principal>
   /** The calling service's name; 401 or 403 unless its token is for this service and this scope. */
-  service: (request: Request, scope: string) => Promise<string>
+  service: (request: Asking, scope: string) => Promise<string>
 }
 
 export type AuthenticatorOptions = {
@@ -67,7 +70,7 @@ export function createAuthenticator(
     return claims
   }
 
-  async function optionalUser(request: Request): Promise<Principal | undefined> {
+  async function optionalUser(request: Asking): Promise<Principal | undefined> {
     const token = bearerOf(request)
     if (token === undefined) return undefined
     return toPrincipal(
@@ -75,7 +78,7 @@ export function createAuthenticator(
     )
   }
 
-  async function user(request: Request): Promise<Principal> {
+  async function user(request: Asking): Promise<Principal> {
     const principal = await optionalUser(request)
     if (principal === undefined) throw unauthenticated('Send an access token: POST /sessions.')
     return principal
@@ -112,7 +115,7 @@ export const forbidden = (detail: string) => new Problem('forbidden', 'Not allow
 // Far above any token of ours, far below what would cost to hash or keep.
 const MAX_TOKEN_LENGTH = 4_096
 
-function bearerOf(request: Request): string | undefined {
+function bearerOf(request: Asking): string | undefined {
   const header = request.headers.get('authorization')
   if (header === null) return undefined
   const token = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(header)?.[1]

@@ -2,32 +2,17 @@
 import assert from 'node:assert/strict'
 import { get } from 'node:http'
 import { test } from 'node:test'
+import { createIds } from '@quartet/kit/ids'
 import { silentLog } from '@quartet/kit/log'
+import { realRandom } from '@quartet/kit/random'
 import { listen } from '@quartet/kit/server'
-import { createTestClock, createTestNetwork } from '@quartet/kit/testing'
 import { realClock, realTimers } from '@quartet/kit/time'
 import type { Fetch } from '@quartet/kit/world'
 import { z } from 'zod'
 import { gatewayService } from './app.ts'
-import { readConfig, type Config } from './config.ts'
+import type { Config } from './config.ts'
 import { ANSWER_TIMEOUT_MS } from './forward.ts'
-
-const config = readConfig({
-  USERS_URL: 'http://users.test',
-  PRODUCTS_URL: 'http://products.test',
-  ORDERS_URL: 'http://orders.test',
-  PAYMENTS_URL: 'http://payments.test/base/',
-})
-
-type Handler = (request: Request) => Response | Promise<Response>
-
-const echo: Handler = async (request) =>
-  Response.json({
-    method: request.method,
-    url: request.url,
-    headers: Object.fromEntries(request.headers),
-    body: await request.text(),
-  })
+import { config, echo, openGateway, type Handler } from './gateway.fixture.ts'
 
 const echoed = z.object({
   method: z.string(),
@@ -44,23 +29,7 @@ const problem = z.object({
   service: z.string().optional(),
 })
 
-function openGateway(peers: Partial<Record<string, Handler>> = {}) {
-  const known = { users: echo, products: echo, orders: echo, payments: echo, ...peers }
-  const origins = Object.entries(known).flatMap(([name, handler]) =>
-    handler === undefined ? [] : [[`http://${name}.test`, handler] as const],
-  )
-  const clock = createTestClock()
-  const world = { config, clock, timers: clock.timers, log: silentLog }
-  const app = gatewayService.createApp({
-    ...world,
-    fetch: createTestNetwork(Object.fromEntries(origins)),
-  })
-  const ask = (path: string, init: RequestInit = {}, address?: string) =>
-    app.fetch(new Request(`http://shop.test${path}`, init), {
-      incoming: { socket: address === undefined ? {} : { remoteAddress: address } },
-    })
-  return { app, ask, clock }
-}
+const chance = { random: realRandom, ids: createIds(realClock, realRandom) }
 
 /** A gateway and services on real sockets; `close` ends them all. */
 async function openReal(service: Handler, changes: Partial<Config> = {}) {
@@ -71,6 +40,7 @@ async function openReal(service: Handler, changes: Partial<Config> = {}) {
     config: { ...config, USERS_URL: url, ORDERS_URL: url, PRODUCTS_URL: url, ...changes },
     clock: realClock,
     timers: realTimers,
+    ...chance,
     fetch: realFetch,
     log: silentLog,
   })

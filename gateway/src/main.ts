@@ -1,30 +1,29 @@
 /** Owns the process: the gateway in the real world. */
-import { createLog } from '@quartet/kit/log'
-import { createBalancedFetch } from '@quartet/kit/replicas'
 import { readConfigOrExit, serveUntilSignal } from '@quartet/kit/run-service'
-import { realRandom } from '@quartet/kit/random'
-import { realClock, realTimers } from '@quartet/kit/time'
+import { realTimers } from '@quartet/kit/time'
 import { gatewayService } from './app.ts'
+import { createGatewayWorld } from './world.ts'
 
-const config = readConfigOrExit(gatewayService)
-const log = createLog(gatewayService.name, config.LOG_LEVEL)
+const { world, prepare, setReplicas } = createGatewayWorld(readConfigOrExit(gatewayService))
 
-const peers = createBalancedFetch((url, init) => globalThis.fetch(url, init), {
-  clock: realClock,
-  random: realRandom,
-})
+// Limits are counted here alone until the database is there: nobody waits for it.
+async function prepareUntilDone(): Promise<void> {
+  for (;;) {
+    try {
+      return await prepare()
+    } catch (error) {
+      world.log.warn({ error }, 'limits are not shared yet: the database does not answer')
+      await realTimers.sleep(2_000)
+    }
+  }
+}
+void prepareUntilDone()
 
 await serveUntilSignal({
-  app: gatewayService.createApp({
-    config,
-    log,
-    clock: realClock,
-    timers: realTimers,
-    fetch: peers.fetch,
-  }),
-  host: config.HOST,
-  port: config.PORT,
-  onReplicas: peers.setReplicas,
-  onListening: (port) => log.info({ port }, 'listening'),
-  onCrash: (error) => log.error({ error }, 'ended by an unexpected error'),
+  app: gatewayService.createApp(world),
+  host: world.config.HOST,
+  port: world.config.PORT,
+  onReplicas: setReplicas,
+  onListening: (port) => world.log.info({ port }, 'listening'),
+  onCrash: (error) => world.log.error({ error }, 'ended by an unexpected error'),
 })

@@ -1,7 +1,8 @@
 /** Owns which public path belongs to which service. What is not here cannot be reached from outside. */
 import type { Config } from './config.ts'
 
-export type Target = { service: string; url: string }
+/** `step` is the first step of the path below `/api`. */
+export type Target = { service: string; step: string; url: string }
 
 /** The first step of a path below `/api` and the service that answers it. */
 export const SERVICE_OF = {
@@ -23,7 +24,11 @@ export function findTarget(config: Config, requestUrl: string): Target | undefin
   const [, api, step = ''] = pathname.split('/')
   if (api !== 'api' || !isPublic(step)) return undefined
   const service = SERVICE_OF[step]
-  return { service, url: `${baseUrlOf(config, service)}${pathname.slice('/api'.length)}${search}` }
+  return {
+    service,
+    step,
+    url: `${baseUrlOf(config, service)}${pathname.slice('/api'.length)}${search}`,
+  }
 }
 
 function baseUrlOf(config: Config, service: (typeof SERVICE_OF)[keyof typeof SERVICE_OF]): string {

@@ -26,12 +26,26 @@ export type TestShop = {
   close: () => Promise<void>
 }
 
+// Every test's customers come from one address.
+const UNLIMITED = {
+  SIGN_INS_PER_MINUTE: '1000000',
+  REQUESTS_PER_MINUTE_BY_ADDRESS: '1000000',
+  REQUESTS_PER_MINUTE_BY_ACCOUNT: '1000000',
+}
+
 export async function openShop(
-  options: Partial<Pick<ShopOptions, 'oneProcess' | 'replicas'>> = {},
+  options: Partial<Pick<ShopOptions, 'oneProcess' | 'replicas' | 'env'>> = {},
 ): Promise<TestShop> {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'quartet-e2e-'))
   const portBase = await freePortBase()
-  const shop = await startShop({ dataDir, portBase, fresh: false, oneProcess: false, ...options })
+  const shop = await startShop({
+    dataDir,
+    portBase,
+    fresh: false,
+    oneProcess: false,
+    env: { gateway: UNLIMITED },
+    ...options,
+  })
   const { email, password } = shop.credentials.admin
   const admin = await logIn(shop, email, password)
   let customers = 0

@@ -1,9 +1,9 @@
-/** Owns what a fresh server gets: four databases and four roles that cannot enter each other's. */
+/** Owns what a fresh server gets: databases and roles that cannot enter each other's. */
 import pg from 'pg'
 import { Explained } from '../explained.ts'
 
-/** The services with a database; each has a role of the same name that owns it. */
-export const DATABASES = ['users', 'products', 'orders', 'payments'] as const
+/** Who has a database; each has a role of the same name that owns it. */
+export const DATABASES = ['users', 'products', 'orders', 'payments', 'gateway'] as const
 export type DatabaseName = (typeof DATABASES)[number]
 
 const READY_POLL_MS = 40

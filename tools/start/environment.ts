@@ -5,7 +5,7 @@ import { inData } from '../postgres/data-folder.ts'
 import type { JoinedPostgres } from '../postgres/join.ts'
 import { randomSecret, readOrMakeSecret } from '../secrets.ts'
 import type { Credentials } from './credentials.ts'
-import { SERVICES, type Plan, type ProcessName } from './plan.ts'
+import type { Plan, ProcessName } from './plan.ts'
 
 export type Environment = Record<string, string>
 
@@ -29,7 +29,7 @@ export async function buildEnvironments(
     ...inherited(),
     HOST: '127.0.0.1',
     PORT: String(plan.ports[name]),
-    ...(isService(name) ? { DATABASE_URL: await postgres.urlOf(name) } : {}),
+    ...(name === 'provider' ? {} : { DATABASE_URL: await postgres.urlOf(name) }),
     ...(name === 'provider' ? {} : peers(plan)),
     ...own[name],
   })
@@ -43,8 +43,6 @@ export async function buildEnvironments(
   ])
   return { users, products, orders, payments, provider, gateway }
 }
-
-const isService = (name: ProcessName) => SERVICES.some((service) => service === name)
 
 function inherited(): Environment {
   const known = INHERITED.map((name) => [name, process.env[name]] as const)
@@ -83,7 +81,7 @@ async function ownSettings(
     orders: { SERVICE_KEY_FILE: await file('orders-service-key.json', makeServiceKey) },
     payments: { PROVIDER_URL: plan.urls.provider, PROVIDER_API_KEY_FILE: apiKeyFile },
     provider: { DATA_FILE: join(dataDir, 'provider', 'record.jsonl'), API_KEY_FILE: apiKeyFile },
-    gateway: {},
+    gateway: { PUBLIC_URL: plan.urls.gateway },
   }
 }
 

@@ -1,9 +1,8 @@
 /** Owns `--one-process`: services and gateway as one process, calling each other's `fetch` directly. */
 import { gatewayService } from '@quartet/gateway/app'
-import { createLog } from '@quartet/kit/log'
+import { createGatewayWorld } from '@quartet/gateway/world'
 import { migrate } from '@quartet/kit/migrate'
 import { listen, type HttpServer } from '@quartet/kit/server'
-import { realClock, realTimers } from '@quartet/kit/time'
 import { createRealWorld } from '@quartet/kit/world'
 import type { App, Fetch, Service, WorldConfig } from '@quartet/kit/world'
 import { ordersService } from '@quartet/orders/app'
@@ -40,7 +39,7 @@ async function main(): Promise<void> {
     openService(ordersService, environments.orders, peers),
     openService(paymentsService, environments.payments, peers),
   ])
-  parts.push(openGateway(environments.gateway, peers))
+  parts.push(await openGateway(environments.gateway, peers))
   for (const { app, config } of parts) apps.set(`http://127.0.0.1:${config.PORT}`, app)
   const servers = new Map<string, HttpServer>()
   for (const { name, app, config } of parts) {
@@ -73,11 +72,11 @@ async function openService<C extends Config>(
   }
 }
 
-function openGateway(env: NodeJS.ProcessEnv, fetch: Fetch): Part {
-  const config = gatewayService.readConfig(env)
-  const log = createLog('gateway', config.LOG_LEVEL)
-  const app = gatewayService.createApp({ config, log, clock: realClock, timers: realTimers, fetch })
-  return { name: 'gateway', config, app, close: () => Promise.resolve() }
+async function openGateway(env: NodeJS.ProcessEnv, peers: Fetch): Promise<Part> {
+  const { world, prepare } = createGatewayWorld(gatewayService.readConfig(env), peers)
+  await prepare()
+  const app = gatewayService.createApp(world)
+  return { name: 'gateway', config: world.config, app, close: () => Promise.resolve() }
 }
 
 // What runs in this process is a function call away; everybody else is reached over HTTP.

@@ -22,6 +22,8 @@ export type ShopEvent = { type: 'progress'; text: string } | ProcessEvent | Post
 
 export type ShopOptions = Omit<StartOptions, 'replicas'> & {
   replicas?: Replicas
+  /** Settings of processes, beside those that they get anyway. */
+  env?: Partial<Record<ProcessName, Environment>>
 
   onEvent?: (event: ShopEvent) => void
   /** Gives up a start that is under way. */
@@ -85,7 +87,8 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
   const stop = () => (stopped ??= stopAll(claimed, running))
   try {
     const credentials = await readOrMakeCredentials(claimed.dataDir, process.env)
-    const environments = await buildEnvironments(plan, claimed, credentials)
+    const built = await buildEnvironments(plan, claimed, credentials)
+    const environments = withSettings(built, options.env ?? {})
     const opening = { ...claimed, options, plan, credentials, environments, running }
     running.control = await openControl((command, say) => change(running, command, say))
     await Promise.race([open(opening), rejectOnAbort(options.signal)])
@@ -105,6 +108,15 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
     await stop()
     throw error
   }
+}
+
+function withSettings(
+  built: Record<ProcessName, Environment>,
+  extra: Partial<Record<ProcessName, Environment>>,
+): Record<ProcessName, Environment> {
+  const merged = { ...built }
+  for (const name of PROCESSES) merged[name] = { ...built[name], ...extra[name] }
+  return merged
 }
 
 async function open(shop: Opening): Promise<void> {

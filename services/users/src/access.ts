@@ -32,12 +32,12 @@ export function createAccess(world: AccessWorld, keySets: KeySets): Access {
     },
   })
 
-  async function optionalUser(request: Request): Promise<Principal | undefined> {
+  async function optionalUser(request: Pick<Request, 'headers'>): Promise<Principal | undefined> {
     const principal = await authenticator.optionalUser(request)
     return principal === undefined ? undefined : inGoodStanding(principal)
   }
 
-  async function user(request: Request): Promise<Principal> {
+  async function user(request: Pick<Request, 'headers'>): Promise<Principal> {
     return inGoodStanding(await authenticator.user(request))
   }
 

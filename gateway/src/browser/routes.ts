@@ -1,0 +1,52 @@
+/** Owns `/browser/session`: logging in, who is logged in, logging out, for pages that never see a token. */
+import { Problem } from '@quartet/kit/problem'
+import type { Hono } from 'hono'
+import type { Env } from '../app.ts'
+import { checkSameOrigin } from './csrf.ts'
+import type { AskUsers } from './renewals.ts'
+import { subjectOf, type Sessions } from './session.ts'
+
+type Dependencies = { sessions: Sessions; askUsers: AskUsers; publicOrigin: string }
+
+const PATH = '/browser/session'
+
+export function addBrowserRoutes(
+  http: Hono<Env>,
+  { sessions, askUsers, publicOrigin }: Dependencies,
+): void {
+  http.post(PATH, async (c) => {
+    checkSameOrigin(c.req.raw, publicOrigin) // another site must not log a browser in either
+    const { answer, setCookies } = await sessions.logIn(await c.req.arrayBuffer())
+    return withCookies(answer, setCookies)
+  })
+
+  http.get(PATH, async (c) => {
+    const { accessToken, setCookies } = await sessions.ride(c.req.raw.headers)
+    const subject = accessToken === undefined ? undefined : subjectOf(accessToken)
+    if (accessToken === undefined || subject === undefined) {
+      return withCookies(Response.json({ user: null }), setCookies)
+    }
+    const headers = { authorization: `Bearer ${accessToken}` }
+    const answer = await askUsers(`/users/${encodeURIComponent(subject)}`, { headers })
+    if (answer.ok) return withCookies(Response.json({ user: await answer.json() }), setCookies)
+    await answer.body?.cancel()
+    // The account is gone, or the token is not good any more.
+    if (answer.status < 500) return withCookies(Response.json({ user: null }), setCookies)
+    throw new Problem('unavailable', 'The session cannot be checked now', { retryAfterS: 1 })
+  })
+
+  http.delete(PATH, async (c) => {
+    checkSameOrigin(c.req.raw, publicOrigin)
+    return withCookies(
+      new Response(null, { status: 204 }),
+      await sessions.logOut(c.req.raw.headers),
+    )
+  })
+}
+
+/** The same answer, which sets these cookies too. */
+export function withCookies(answer: Response, setCookies: string[]): Response {
+  const headers = new Headers(answer.headers)
+  for (const cookie of setCookies) headers.append('set-cookie', cookie)
+  return new Response(answer.body, { status: answer.status, headers })
+}

@@ -1,0 +1,60 @@
+/** Owns how often somebody may ask: by address, by account, and less often for log-ins and registrations. */
+import type { Authenticator } from '@quartet/kit/auth'
+import { Problem } from '@quartet/kit/problem'
+import type { World } from '@quartet/kit/world'
+import type { Config } from '../config.ts'
+import type { Counter } from './counter.ts'
+
+type LimitsWorld = Pick<World<Config>, 'config' | 'timers'>
+
+export type Asked = {
+  /** Of a client, as `clientAddress` tells it. */
+  address: string
+  /** Whether this tries a password or makes an account. */
+  isSignIn: boolean
+  /** With the bearer token that the request goes on with. */
+  headers: Headers
+}
+
+export type Limits = {
+  /** Counts a request; a 429 problem with Retry-After for whoever asks too often (RFC 6585, 4). */
+  check: (asked: Asked) => Promise<void>
+}
+
+/** Whose keys are not at hand by then is counted by address alone: a limit never makes anybody wait. */
+const VERIFY_MS = 100
+
+/** `authenticator`: only a token that verifies counts for an account, or one could use up another's share. */
+export function createLimits(
+  { config, timers }: LimitsWorld,
+  counter: Counter,
+  authenticator: Authenticator | undefined,
+): Limits {
+  async function accountOf(headers: Headers): Promise<string | undefined> {
+    if (authenticator === undefined || !headers.has('authorization')) return undefined
+    const principal = authenticator.optionalUser({ headers }).catch(() => undefined)
+    return (await Promise.race([principal, timers.sleep(VERIFY_MS)]))?.userId
+  }
+
+  function take(key: string, limit: number, whose: string): void {
+    const waitS = counter.take(key, limit)
+    if (waitS !== undefined) throw tooMany(whose, limit, waitS)
+  }
+
+  return {
+    async check({ address, isSignIn, headers }) {
+      if (isSignIn) take(`sign-in ${address}`, config.SIGN_INS_PER_MINUTE, 'address')
+      take(`address ${address}`, config.REQUESTS_PER_MINUTE_BY_ADDRESS, 'address')
+      const account = await accountOf(headers)
+      if (account === undefined) return
+      take(`account ${account}`, config.REQUESTS_PER_MINUTE_BY_ACCOUNT, 'account')
+    },
+  }
+}
+
+const tooMany = (whose: string, limit: number, waitS: number) =>
+  new Problem('too_many_requests', 'Too many requests', {
+    code: 'rate_limited',
+    detail: `More than ${limit} of these a minute came from this ${whose}. Wait, then try again.`,
+    retryAfterS: waitS,
+  })
