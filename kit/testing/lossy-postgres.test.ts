@@ -5,7 +5,14 @@ import { appendEvents, sequenceOutbox } from '../events.ts'
 import { createHttp } from '../http.ts'
 import { idempotent } from '../idempotency.ts'
 import { ConnectionLost } from '../postgres.ts'
-import { createTestDatabase, createTestWorld, type TestDatabase } from '../testing.ts'
+import {
+  createTestClock,
+  createTestDatabase,
+  createTestWorld,
+  whileAdvancing,
+  type TestClock,
+  type TestDatabase,
+} from '../testing.ts'
 import { createLossyDatabase, losingEachCommit, type LossyDatabase } from './lossy-postgres.ts'
 
 let database: TestDatabase
@@ -91,27 +98,44 @@ test('rules 15, 18: a sequencer that freezes keeps others from numbering for 2 s
   assert.deepEqual(await numbered(), ['1 a', '2 b', '3 c'])
 })
 
-test('rule 17: a key whose claim was answered into the void is claimed by the same request', async () => {
-  const world = createTestWorld({ config: {}, db: lossy.db })
+/** Posts by one key to a replica on `db`, whose effect is `run`. */
+function post(db: TestDatabase['db'], clock: TestClock, run: () => Promise<number>) {
+  const world = createTestWorld({ config: {}, db, clock })
   const http = createHttp(world, { name: 'kit', title: '', description: '', accepting: () => true })
+  const keyed = idempotent(world, async () => 'somebody')
+  http.post('/things', keyed, async (c) => c.json({ runs: await run() }, 201))
+  const headers = { 'idempotency-key': 'key-1', 'content-type': 'application/json' }
+  const init = { method: 'POST', headers, body: '{}' }
+  return Promise.resolve(http.fetch(new Request('http://kit.test/things', init)))
+}
+
+test('rule 17: a key whose claim was answered into the void is claimed by the same request', async () => {
+  const clock = createTestClock()
   let runs = 0
-  http.post(
-    '/things',
-    idempotent(world, async () => 'somebody'),
-    (c) => c.json({ runs: (runs += 1) }, 201),
-  )
-  const post = async () =>
-    http.fetch(
-      new Request('http://kit.test/things', {
-        method: 'POST',
-        headers: { 'idempotency-key': 'key-1', 'content-type': 'application/json' },
-        body: '{}',
-      }),
-    )
+  const run = async () => (runs += 1)
   lossy.lose('answered')
-  const answer = await post()
+  const answer = await post(lossy.db, clock, run)
   assert.ok(lossy.wasLost())
   assert.equal(answer.status, 201)
-  assert.equal((await post()).headers.get('idempotent-replayed'), 'true')
+  assert.equal((await post(lossy.db, clock, run)).headers.get('idempotent-replayed'), 'true')
   assert.equal(runs, 1)
+})
+
+test('rule 17: whose claim was answered into the void takes no claim of another', async () => {
+  const clock = createTestClock()
+  const running = Promise.withResolvers<number>()
+  const begun = Promise.withResolvers<void>()
+  const first = post(database.db, clock, () => {
+    begun.resolve()
+    return running.promise
+  })
+  await begun.promise
+  await clock.advance(1_000)
+  lossy.lose('answered')
+  const second = post(lossy.db, clock, () => assert.fail('it ran twice'))
+  const answer = await whileAdvancing(clock, second)
+  assert.ok(lossy.wasLost())
+  assert.equal(answer.status, 409)
+  running.resolve(1)
+  assert.equal((await first).status, 201)
 })
