@@ -169,7 +169,9 @@ test('rule 13: above its limit the service sheds lists and placements at the doo
   })
   const as = await shop.issuer.user('usr_1')
   const headers = { authorization: as, 'content-type': 'application/json' }
-  const body = JSON.stringify(anOrderBody())
+  shop.products.prices['prd_many'] = { name: 'Many', amount: 500, stock: 10_000 }
+  const lines = { line_items: [{ product_id: 'prd_many', quantity: 1 }] }
+  const body = JSON.stringify(anOrderBody(lines))
   const order = () => new Request('http://orders.test/orders', { method: 'POST', headers, body })
   const underWay = Array.from({ length: 1_024 }, () => app.fetch(order()))
   const codeOf = async (method: string, path: string) => {
