@@ -1,6 +1,6 @@
 /** Owns the facts of the machine without which figures mean nothing. */
 import { spawnSync } from 'node:child_process'
-import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os'
+import { availableParallelism, cpus, release, totalmem, type } from 'node:os'
 import type { Generator } from './load.ts'
 
 export type Machine = {
@@ -13,12 +13,12 @@ export type Machine = {
   postgres: string
   generator: string
   date: string
-  /** Processes that ran or waited just before, of others too: figures of a busy machine are low. */
+  /** Load average just before: above half the cores others were at work, and the figures are low. */
   loadBefore: number
 }
 
 /** Reads them now. */
-export function readMachine(generator: Generator, postgres: string): Machine {
+export function readMachine(generator: Generator, postgres: string, loadBefore: number): Machine {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: availableParallelism(),
@@ -29,16 +29,17 @@ export function readMachine(generator: Generator, postgres: string): Machine {
     postgres,
     generator: generator === 'wrk' ? wrkVersion() : 'undici',
     date: new Date().toISOString().slice(0, 10),
-    loadBefore: Math.round((loadavg()[0] ?? 0) * 10) / 10,
+    loadBefore: Math.round(loadBefore * 10) / 10,
   }
 }
 
 /** One line of them. */
 export function describeMachine(machine: Machine): string {
   const { cpu, cores, memoryGiB, system, node, postgres, generator, date, loadBefore } = machine
+  const busy = loadBefore > cores / 2 ? ': the machine was busy, and the figures are too low' : ''
   return (
     `${cpu}, ${cores} cores, ${memoryGiB} GiB, ${system}, Node ${node}, PostgreSQL ${postgres}, ` +
-    `load by ${generator}, ${date}; load average before: ${loadBefore}`
+    `load by ${generator}, ${date}; load average before: ${loadBefore}${busy}`
   )
 }
 

@@ -1,4 +1,5 @@
 /** Owns `npm run bench`: a shop, its scenarios, the figures and what must hold for them to count. */
+import { loadavg } from 'node:os'
 import { runProgram } from '../tools/explained.ts'
 import { whole } from './format.ts'
 import { assertBooks, assertDurable, assertGoodUndici, assertGuarded } from './guarantees.ts'
@@ -9,7 +10,7 @@ import { measure, together, type Figures, type Target } from './measure.ts'
 import { readBenchOptions, type BenchOptions } from './options.ts'
 import { startProfiling } from './profile.ts'
 import { publish, verdictOf, type Results } from './publish.ts'
-import { textTable, toCells, type Row } from './report.ts'
+import { describeOthers, textTable, toCells, type Row } from './report.ts'
 import { NAMES, openScenarios, type Scenarios } from './scenarios.ts'
 import { openStage, type Stage } from './stage.ts'
 import { describeTrips, judge } from './targets.ts'
@@ -20,6 +21,7 @@ async function main(): Promise<void> {
   const options = readBenchOptions(process.argv.slice(2))
   if (options === undefined) return
   assertGoodUndici()
+  const loadBefore = loadavg()[0] ?? 0
   const profiling = options.profile ? startProfiling() : undefined
   const stages: Stage[] = []
   const close = async () => {
@@ -31,7 +33,7 @@ async function main(): Promise<void> {
   try {
     await openStages(options, stages)
     for (const { at } of stages) profiling?.note(at.shop)
-    await run(options, stages)
+    await run(options, stages, loadBefore)
   } finally {
     await close()
     profiling?.tell()
@@ -48,7 +50,7 @@ async function openStages(options: BenchOptions, stages: Stage[]): Promise<void>
   stages.push(await openStage({ generator, customers, oneProcess: true }))
 }
 
-async function run(options: BenchOptions, stages: Stage[]): Promise<void> {
+async function run(options: BenchOptions, stages: Stage[], loadBefore: number): Promise<void> {
   const [stage, oneProcess] = stages
   if (stage === undefined) return
   let postgres = ''
@@ -57,7 +59,7 @@ async function run(options: BenchOptions, stages: Stage[]): Promise<void> {
     await assertGuarded(each)
   }
   tell('Commits are durable, forged tokens are refused, keys are kept')
-  const machine = readMachine(stage.generator, postgres)
+  const machine = readMachine(stage.generator, postgres, loadBefore)
   let results: Results
   const scenarios = await openScenarios(options, stage, oneProcess)
   try {
@@ -114,6 +116,7 @@ async function readTrips(
 
 function print({ rows, trips, machine }: Results): void {
   console.log(`\n${textTable(toCells(rows)).join('\n')}\n`)
+  for (const line of describeOthers(rows)) console.log(`${line}\n`)
   if (trips !== undefined) console.log(`One client's round trips: ${describeTrips(trips)}\n`)
   const verdicts = judge(rows, trips)
   const told = verdicts.map(({ target, figure, met }) => [target, figure, verdictOf(met)])

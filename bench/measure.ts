@@ -22,13 +22,14 @@ export type Target = {
 
 export type Figures = {
   perSecond: number
+  /** `perSecond` of each run that these figures are the mean of. */
+  runs: number[]
   p50Ms: number
   p99Ms: number
   /** CPU milliseconds a success, by process. */
   cpuMs: Record<string, number>
-  /** How often each status came; empty when only failures were counted. */
-  statuses: Record<string, number>
-  failed: number
+  /** What came instead of a success, by status or as `failed`, and how often. */
+  others: Record<string, number>
 }
 
 // What was under way when the generator hung up comes to its end.
@@ -45,13 +46,14 @@ export async function measure(target: Target, amount: Amount): Promise<Figures> 
   const after = readCpu(target.watched)
   const successes = countSuccesses(target, result)
   const cpuMs = [...cpuBetween(before, after)].map(([name, ms]) => [name, ms / successes] as const)
+  const perSecond = (successes * 1_000) / result.durationMs
   return {
-    perSecond: (successes * 1_000) / result.durationMs,
+    perSecond,
+    runs: [perSecond],
     p50Ms: result.p50Ms,
     p99Ms: result.p99Ms,
     cpuMs: Object.fromEntries(cpuMs),
-    statuses: result.statuses,
-    failed: result.failed,
+    others: othersOf(target, result),
   }
 }
 
@@ -64,22 +66,35 @@ function countSuccesses({ name, success }: Target, result: LoadResult): number {
   throw new Error(`${name}: ${successes} successes in ${requests} requests ${told} ${example}`)
 }
 
+/** What was no success: statuses where they are counted, and what failed without one. */
+export function othersOf(
+  { success }: Pick<Target, 'success'>,
+  { statuses, failed }: Pick<LoadResult, 'statuses' | 'failed'>,
+): Record<string, number> {
+  const isFailure = (status: number) => status === 0 || status >= 400
+  const others = Object.entries(statuses).filter(([status]) =>
+    success === undefined ? isFailure(Number(status)) : Number(status) !== success,
+  )
+  const told = others.filter(([status]) => isFailure(Number(status)))
+  const untold = failed - told.reduce((sum, [, count]) => sum + count, 0)
+  return Object.fromEntries(untold > 0 ? [...others, ['failed', untold]] : others)
+}
+
 /** The figures of several runs as one: rates and times as their mean. */
 export function together(runs: Figures[]): Figures {
   const mean = (pick: (figures: Figures) => number) =>
     runs.reduce((sum, each) => sum + pick(each), 0) / runs.length
   const names = new Set(runs.flatMap(({ cpuMs }) => Object.keys(cpuMs)))
-  const all = new Set(runs.flatMap(({ statuses }) => Object.keys(statuses)))
-  const total = (status: string) =>
-    runs.reduce((sum, { statuses }) => sum + (statuses[status] ?? 0), 0)
+  const statuses = new Set(runs.flatMap(({ others }) => Object.keys(others)))
+  const total = (status: string) => runs.reduce((sum, { others }) => sum + (others[status] ?? 0), 0)
   return {
     perSecond: mean(({ perSecond }) => perSecond),
+    runs: runs.flatMap((each) => each.runs),
     p50Ms: mean(({ p50Ms }) => p50Ms),
     p99Ms: mean(({ p99Ms }) => p99Ms),
     cpuMs: Object.fromEntries(
       [...names].map((name) => [name, mean(({ cpuMs }) => cpuMs[name] ?? 0)]),
     ),
-    statuses: Object.fromEntries([...all].map((status) => [status, total(status)])),
-    failed: runs.reduce((sum, { failed }) => sum + failed, 0),
+    others: Object.fromEntries([...statuses].map((status) => [status, total(status)])),
   }
 }

@@ -2,15 +2,16 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { drawChart, niceCeiling } from './chart.ts'
 import type { Machine } from './machine.ts'
+import { othersOf, together } from './measure.ts'
 import { toMarkdown, withFigures } from './publish.ts'
-import { textTable, toCells, type Row } from './report.ts'
+import { describeOthers, textTable, toCells, type Row } from './report.ts'
 import { NAMES } from './scenarios.ts'
 import { judge } from './targets.ts'
 
 const row = (target: string, connections: number, perSecond: number, p50Ms = 1): Row => ({
   target,
   connections,
-  figures: { perSecond, p50Ms, p99Ms: 9, cpuMs: { orders: 0.25 }, statuses: {}, failed: 0 },
+  figures: { perSecond, p50Ms, p99Ms: 9, cpuMs: { orders: 0.25 }, others: {}, runs: [perSecond] },
 })
 
 const trips = {
@@ -58,10 +59,30 @@ test('targets are judged by the figures of the run, and those without a figure a
 test('columns line up, and processes that used nothing have none', () => {
   const lines = textTable(toCells([row('checkouts', 1, 1_234), row('reads', 512, 9)]))
   assert.deepEqual(lines, [
-    'what       connections    1/s  p50 ms  p99 ms  orders  all CPU-ms',
-    'checkouts            1  1,234    1.00    9.00   0.250       0.250',
-    'reads              512      9    1.00    9.00   0.250       0.250',
+    'what       connections    1/s  runs  p50 ms  p99 ms  orders  all CPU-ms',
+    'checkouts            1  1,234          1.00    9.00   0.250       0.250',
+    'reads              512      9          1.00    9.00   0.250       0.250',
   ])
+})
+
+test('a mean is told with its runs, and with what was no success', () => {
+  const [first, second] = [row('checkouts', 1, 100), row('checkouts', 1, 300)]
+  second.figures.others = { 503: 7 }
+  const rows = [{ ...first, figures: together([first.figures, second.figures]) }]
+  assert.deepEqual(toCells(rows)[1]?.slice(1, 4), ['1', '200', '100–300'])
+  assert.deepEqual(describeOthers(rows), [
+    'No success, and not counted: checkouts, 1 connections: 7 × 503',
+  ])
+})
+
+test('statuses that are no success are told once, and failures without a status too', () => {
+  const statuses = { 201: 5, 202: 2, 503: 3 }
+  assert.deepEqual(othersOf({ success: 201 }, { statuses, failed: 4 }), {
+    202: 2,
+    503: 3,
+    failed: 1,
+  })
+  assert.deepEqual(othersOf({}, { statuses: { 200: 9, 404: 1 }, failed: 1 }), { 404: 1 })
 })
 
 test('figures replace what stood between the markers, and nothing else', () => {
@@ -75,7 +96,10 @@ test('figures replace what stood between the markers, and nothing else', () => {
 test('the Markdown has every row, every target and the machine', () => {
   const rows = [row(NAMES.checkouts, 64, 1_000)]
   const markdown = toMarkdown({ machine, seconds: 5, rows, trips }, judge(rows, trips))
-  assert.match(markdown, /^\| checkouts \| 64 \| 1,000 \| 1\.00 \| 9\.00 \| 0\.250 \| 0\.250 \|$/m)
+  assert.match(
+    markdown,
+    /^\| checkouts \| 64 \| 1,000 \|  \| 1\.00 \| 9\.00 \| 0\.250 \| 0\.250 \|$/m,
+  )
   assert.match(markdown, /4,000 checkouts\/s at 512 connections \| not measured \| – \|/)
   assert.match(markdown, /^CPU, 2 cores, 4 GiB, Linux 6, Node 26, PostgreSQL 18, load by wrk/m)
 })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { drawChart } from './chart.ts'
 import type { RoundTrips } from './limits/one-client.ts'
 import { describeMachine, type Machine } from './machine.ts'
-import { toCells, type Row } from './report.ts'
+import { describeOthers, toCells, type Row } from './report.ts'
 import { describeTrips, judge, type Verdict } from './targets.ts'
 
 /** All that one run found. */
@@ -51,6 +51,7 @@ export function toMarkdown(
     ...split,
     markdownTable(toCells(rows)),
     '',
+    ...describeOthers(rows).flatMap((line) => [`${line}.`, '']),
     `Columns named after processes are CPU milliseconds a request. Each figure is the mean of two ` +
       `measurements (A B B A) of ${seconds} s, limits of half that.`,
     '',

@@ -30,20 +30,38 @@ export function toCells(rows: Row[]): string[][] {
   const seen = COLUMNS.filter((name) =>
     rows.some(({ figures }) => (figures.cpuMs[name] ?? 0) >= 0.0005),
   )
-  const head = ['what', 'connections', '1/s', 'p50 ms', 'p99 ms', ...seen, 'all CPU-ms']
+  const head = ['what', 'connections', '1/s', 'runs', 'p50 ms', 'p99 ms', ...seen, 'all CPU-ms']
   return [head, ...rows.map((row) => toRow(row, seen))]
 }
 
 function toRow({ target, connections, figures }: Row, columns: string[]): string[] {
-  const { perSecond, p50Ms, p99Ms, cpuMs } = figures
+  const { perSecond, runs, p50Ms, p99Ms, cpuMs } = figures
   const all = Object.values(cpuMs).reduce((sum, each) => sum + each, 0)
   return [
     target,
     String(connections),
     whole(perSecond),
+    range(runs),
     milliseconds(p50Ms),
     milliseconds(p99Ms),
     ...columns.map((name) => (cpuMs[name] === undefined ? '' : cpuMs[name].toFixed(3))),
     all.toFixed(3),
   ]
+}
+
+// How far runs of one thing lie apart says what a difference between two things is worth.
+function range(runs: number[]): string {
+  const [least, most] = [Math.min(...runs), Math.max(...runs)].map(whole)
+  return least === most ? '' : `${least}–${most}`
+}
+
+/** A line for each row with answers that were no success. */
+export function describeOthers(rows: Row[]): string[] {
+  return rows.flatMap(({ target, connections, figures: { others } }) => {
+    const told = Object.entries(others).map(([status, count]) => `${whole(count)} × ${status}`)
+    if (told.length === 0) return []
+    return [
+      `No success, and not counted: ${target}, ${connections} connections: ${told.join(', ')}`,
+    ]
+  })
 }

@@ -107,7 +107,7 @@ async function openLimits(stage: Stage, buying: Target[], reading: Target[]) {
     buying.push(http.target, sql.target)
     const measureTrips = async () => ({
       serviceHop: await measureServiceHop(http.origin, JSON.stringify(orderBody('bench-1'))),
-      commits: await sql.commitsOfOne(3),
+      commits: sql.commitsOfOne(),
       providerSync: measureSync(at.shop.dataDir),
     })
     return { close, measureTrips }

@@ -32,6 +32,7 @@ test('settings become a frozen config, with defaults for what is absent or empty
       LOG_LEVEL: 'info',
       DATABASE_URL,
       DATABASE_POOL_SIZE: 10,
+      ADMISSION_TARGET_MS: 500,
       PEER_URL: 'http://127.0.0.1:7000',
       KEY: 'secret text',
     })
@@ -47,6 +48,7 @@ test('every wrong variable is named with what it must be, and no value is told',
     LOG_LEVEL: 'secret-2',
     DATABASE_URL: 'mysql://secret-3',
     DATABASE_POOL_SIZE: '1',
+    ADMISSION_TARGET_MS: '0',
     PEER_URL: 'ftp://secret-4',
     KEY: '/secret-5',
   })

@@ -2,6 +2,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import type { HttpEnv } from './http.ts'
 import { derivedId } from './ids.ts'
+import { ConnectionLost } from './postgres.ts'
 import { Problem } from './problem.ts'
 import type { World } from './world.ts'
 
@@ -113,20 +114,37 @@ async function claimOrWait(
 }
 
 async function claim(
-  { db, clock }: KeyWorld,
+  world: KeyWorld,
   scope: string,
   requestHash: string,
 ): Promise<Claim | undefined> {
-  const nowMs = clock.now()
+  const nowMs = world.clock.now()
+  const wanted = { scope, requestHash, nowMs, isAgain: false }
+  try {
+    return await insertClaim(world, wanted)
+  } catch (error) {
+    if (!(error instanceof ConnectionLost)) throw error
+    // Ours may have been written and never answered: it would hold this very request back.
+    return insertClaim(world, { ...wanted, isAgain: true })
+  }
+}
+
+type WantedClaim = { scope: string; requestHash: string; nowMs: number; isAgain: boolean }
+
+async function insertClaim(
+  { db }: KeyWorld,
+  { scope, requestHash, nowMs, isAgain }: WantedClaim,
+): Promise<Claim | undefined> {
   const leasedUntil = new Date(nowMs + LEASE_MS)
   const claimed = await db.query(
     `insert into idempotency_keys as held (scope, request_hash, leased_until, created_at)
      values ($1, $2, $3, $4)
      on conflict (scope) do update set leased_until = excluded.leased_until
      where held.answer is null and held.request_hash = excluded.request_hash
-       and held.leased_until < excluded.created_at
+       and (held.leased_until < excluded.created_at
+         or ($5 and held.leased_until = excluded.leased_until))
      returning scope`,
-    [scope, requestHash, leasedUntil, new Date(nowMs)],
+    [scope, requestHash, leasedUntil, new Date(nowMs), isAgain],
   )
   return claimed.length > 0 ? { scope, leasedUntil } : undefined
 }

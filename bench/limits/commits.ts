@@ -50,3 +50,17 @@ export function watchCommits(): CommitWatch {
     },
   }
 }
+
+/** Several readings as one. */
+export function meanOf(readings: CommitTimes[]): CommitTimes {
+  const names = new Set(readings.flatMap((each) => Object.keys(each)))
+  const mean = (values: number[]) => values.reduce((sum, each) => sum + each, 0) / values.length
+  const means = [...names].map((name) => {
+    const of = readings.map((each) => each[name] ?? { count: 0, ms: 0 })
+    return [
+      name,
+      { count: mean(of.map((each) => each.count)), ms: mean(of.map((each) => each.ms)) },
+    ]
+  })
+  return Object.fromEntries(means) as CommitTimes
+}

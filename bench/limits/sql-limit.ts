@@ -9,13 +9,13 @@ import { joinPostgres } from '../../tools/postgres/join.ts'
 import type { Shop } from '../../tools/start/shop.ts'
 import type { Amount, Target } from '../measure.ts'
 import { startChild } from './child.ts'
-import type { CommitTimes } from './commits.ts'
+import { meanOf, type CommitTimes } from './commits.ts'
 import type { SqlAsk, SqlResult } from './sql.ts'
 
 export type SqlLimit = {
   target: Target
-  /** The commits of one checkout, alone on the machine. */
-  commitsOfOne: (seconds: number) => Promise<CommitTimes>
+  /** The commits of one client's checkout, in the measurements so far: beside those of the shop. */
+  commitsOfOne: () => CommitTimes
   close: () => Promise<void>
 }
 
@@ -49,7 +49,12 @@ export async function openSqlLimit(name: string, shop: Shop): Promise<SqlLimit> 
     await close()
     throw error
   }
-  const run = (amount: Amount) => ask<SqlResult>({ run: amount })
+  const readings: CommitTimes[] = []
+  const run = async (amount: Amount) => {
+    const result = await ask<SqlResult>({ run: amount })
+    if (amount.connections === 1) readings.push(result.commits)
+    return result
+  }
   return {
     target: {
       name,
@@ -57,7 +62,7 @@ export async function openSqlLimit(name: string, shop: Shop): Promise<SqlLimit> 
       watched: { postgresOf: dataDir, pids: { limit: child.pid } },
       share: 0.6,
     },
-    commitsOfOne: async (seconds) => (await run({ connections: 1, seconds })).commits,
+    commitsOfOne: () => meanOf(readings),
     close,
   }
 }

@@ -1,4 +1,4 @@
-/** Proves on real processes that either replica of any service may be killed or frozen in the middle of a load. */
+/** Proves on real processes that either replica of any service may be killed, frozen or cut off its database in the middle of a load. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { inParallel } from '../e2e/shop.ts'
@@ -73,7 +73,7 @@ function methodOf(n: number): string {
   return n % 20 === 3 ? 'pm_card_lostAnswer' : 'pm_card_visa'
 }
 
-test('either replica of every service is killed by -9 or frozen in the middle of a load: every order ends right', async () => {
+test('either replica of every service is killed by -9, frozen or cut off its database in the middle of a load: every order ends right', async () => {
   const admin = String((await logIn(ADMIN))['access_token'])
   const price = { amount: 1_000, currency: 'USD' }
   const product = {
@@ -90,13 +90,23 @@ test('either replica of every service is killed by -9 or frozen in the middle of
     isDone,
   )
   let session = await logIn(ADMIN)
-  const mended: Promise<void>[] = []
+  const mended: Promise<unknown>[] = []
   const freeze = (name: ServiceName, replica: number) => {
     at.signal(name, replica, 'SIGSTOP')
     const thaw = () => at.signal(name, replica, 'SIGCONT')
     mended.push(new Promise((thawed) => setTimeout(() => thawed(void thaw()), 2_500)))
   }
+  const disconnect = (name: ServiceName) => {
+    const cut = at.dbOf(name).query(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where datname = current_database() and pid <> pg_backend_pid()`,
+    )
+    mended.push(cut)
+  }
   const mishaps: Record<number, () => void> = {
+    10: () => disconnect('orders'),
+    30: () => disconnect('payments'),
+    50: () => disconnect('products'),
     20() {
       at.signal('orders', 0, 'SIGKILL')
       mended.push(at.start('orders', 0))

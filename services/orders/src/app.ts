@@ -1,4 +1,5 @@
 /** Owns the whole service: wires routes, checkout, keys and events into one `fetch`. */
+import { admit, type Kind } from '@quartet/kit/admission'
 import { createAuthenticator, createServiceSigner } from '@quartet/kit/auth'
 import { publicHalf } from '@quartet/kit/crypto'
 import { createSequencer } from '@quartet/kit/events'
@@ -38,8 +39,9 @@ function createApp(world: World<Config>): App {
   gauge(metrics, 'orders_open', 'Orders under way, as last counted.', checkout.openOrders)
   http.get('/.well-known/jwks.json', (c) => c.json({ keys: [publicHalf(config.SERVICE_KEY_FILE)] }))
   addRoutes(http, { world, authenticator, checkout })
+  const door = { targetMs: world.config.ADMISSION_TARGET_MS, kindOf, metrics }
   return {
-    fetch: async (request) => http.fetch(request),
+    fetch: admit(async (request) => http.fetch(request), world, door),
     async start() {
       await keySets.start()
       sequencer.start()
@@ -51,4 +53,11 @@ function createApp(world: World<Config>): App {
       await sequencer.stop()
     },
   }
+}
+
+// What ends work, or asks how it stands, is let in always.
+function kindOf(method: string, path: string): Kind | undefined {
+  if (path !== '/orders') return undefined
+  if (method === 'POST') return 'work'
+  return method === 'GET' ? 'browsing' : undefined
 }

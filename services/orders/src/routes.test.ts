@@ -161,6 +161,37 @@ test('rule 13: when too many orders are open a new one is refused before it is w
   }
 })
 
+test('rule 13: above its limit the service sheds lists and placements at the door, and nothing that ends work', async () => {
+  const gate = Promise.withResolvers<Response>()
+  const app = shop.openIdle({
+    fetch: async (url) =>
+      url.startsWith('http://users.test') ? shop.issuer.fetch(new Request(url)) : gate.promise,
+  })
+  const as = await shop.issuer.user('usr_1')
+  const headers = { authorization: as, 'content-type': 'application/json' }
+  shop.products.prices['prd_many'] = { name: 'Many', amount: 500, stock: 10_000 }
+  const lines = { line_items: [{ product_id: 'prd_many', quantity: 1 }] }
+  const body = JSON.stringify(anOrderBody(lines))
+  const order = () => new Request('http://orders.test/orders', { method: 'POST', headers, body })
+  const underWay = Array.from({ length: 1_024 }, () => app.fetch(order()))
+  const codeOf = async (method: string, path: string) => {
+    const { status, body: problem } = await call(shop, path, { method, app, as: 'Bearer none' })
+    return [status, problem['code']]
+  }
+  assert.deepEqual(await codeOf('POST', '/orders'), [503, 'overloaded'])
+  assert.deepEqual(await codeOf('GET', '/orders?limit=5'), [503, 'overloaded'])
+  assert.deepEqual(await codeOf('GET', '/orders/ord_1'), [401, 'unauthenticated'])
+  assert.deepEqual(await codeOf('POST', '/orders/ord_1/cancel'), [401, 'unauthenticated'])
+  assert.equal(
+    (await shop.meanwhile(app.fetch(new Request('http://orders.test/health/live')))).status,
+    200,
+  )
+  gate.resolve(new Response(null, { status: 503 }))
+  // What was let in is kept: here, or by the replica that recovers.
+  for (const { status } of await shop.meanwhile(Promise.all(underWay)))
+    assert.ok(status === 201 || status === 202)
+})
+
 test('the service documents itself and shows its key', async () => {
   const openapi = await call(shop, '/openapi.json')
   assert.equal(openapi.body['openapi'], '3.1.0')

@@ -1,9 +1,11 @@
 /** Owns the whole service: wires routes, commands, the provider, the sweep, keys and events into one `fetch`. */
+import { admit, type Kind } from '@quartet/kit/admission'
 import { createAuthenticator } from '@quartet/kit/auth'
 import { createSequencer } from '@quartet/kit/events'
 import { createHttp } from '@quartet/kit/http'
 import { startKeyRetention } from '@quartet/kit/idempotency'
 import { createKeySets } from '@quartet/kit/key-sets'
+import { createMetrics } from '@quartet/kit/telemetry'
 import type { App, Service, World } from '@quartet/kit/world'
 import { createDesk } from './commands/desk.ts'
 import { readConfig, type Config } from './config.ts'
@@ -26,12 +28,14 @@ function createApp(world: World<Config>): App {
   const { config } = world
   let accepting = true
   let stopRetention = () => {}
+  const metrics = createMetrics('payments')
   const http = createHttp(world, {
     name: 'payments',
     title: 'Quartet payments',
     description:
       'Payments, refunds and the ledger. Log in at the users service for a bearer token.',
     accepting: () => accepting,
+    metrics,
   })
   const keySets = createKeySets(world, { users: config.USERS_URL, orders: config.ORDERS_URL })
   const authenticator = createAuthenticator(world, {
@@ -45,8 +49,9 @@ function createApp(world: World<Config>): App {
   addRoutes(http, { world, authenticator, worker, desk: createDesk(world, worker) })
   addRefundRoutes(http, { world, authenticator, worker })
   addLedgerRoutes(http, { world, authenticator })
+  const door = { targetMs: world.config.ADMISSION_TARGET_MS, kindOf, metrics }
   return {
-    fetch: async (request) => http.fetch(request),
+    fetch: admit(async (request) => http.fetch(request), world, door),
     async start() {
       await keySets.start()
       sequencer.start()
@@ -61,3 +66,7 @@ function createApp(world: World<Config>): App {
     },
   }
 }
+
+// Commands are never shed: whoever sends them has promised an order (rule 13).
+const kindOf = (method: string, path: string): Kind | undefined =>
+  method === 'GET' && /^\/(payments|ledger)/.test(path) ? 'browsing' : undefined

@@ -22,6 +22,7 @@ export const testConfig: Config = Object.freeze({
   LOG_LEVEL: 'silent',
   DATABASE_URL: '',
   DATABASE_POOL_SIZE: 10,
+  ADMISSION_TARGET_MS: 500,
   KEY_ENCRYPTION_SECRET_FILE: new Uint8Array(32).fill(7),
   HASH_CONCURRENCY: 2,
   ACCESS_TOKEN_TTL_S: 900,

@@ -1,7 +1,9 @@
 /** Owns the whole service: wires accounts, sessions and keys into one `fetch`. */
+import { admit, type Kind } from '@quartet/kit/admission'
 import { createSequencer } from '@quartet/kit/events'
 import { createHttp } from '@quartet/kit/http'
 import { startKeyRetention } from '@quartet/kit/idempotency'
+import { createMetrics } from '@quartet/kit/telemetry'
 import type { App, Service, World } from '@quartet/kit/world'
 import { createAccess } from './access.ts'
 import { bootstrapAdmin } from './bootstrap.ts'
@@ -23,11 +25,13 @@ export const usersService: Service<Config> = {
 
 function createApp(world: World<Config>): App {
   let accepting = true
+  const metrics = createMetrics('users')
   const http = createHttp(world, {
     name: 'users',
     title: 'Quartet users',
     description: 'Accounts, sessions and the keys that sign access tokens.',
     accepting: () => accepting,
+    metrics,
   })
   const ring = createKeyRing(world)
   const access = createAccess(world, ring.keySets)
@@ -37,8 +41,9 @@ function createApp(world: World<Config>): App {
   addUserRoutes(http, { world, access, credentials, sequencer })
   addSessionRoutes(http, { world, access, credentials, ring, tokens })
   const stops: (() => void)[] = []
+  const door = { targetMs: world.config.ADMISSION_TARGET_MS, kindOf, metrics }
   return {
-    fetch: async (request) => http.fetch(request),
+    fetch: admit(async (request) => http.fetch(request), world, door),
     async start() {
       await ring.start()
       await bootstrapAdmin(world, credentials)
@@ -52,3 +57,7 @@ function createApp(world: World<Config>): App {
     },
   }
 }
+
+// Logging in has a queue of its own: hashing is what is scarce there.
+const kindOf = (method: string, path: string): Kind | undefined =>
+  method === 'GET' && path.startsWith('/users') ? 'browsing' : undefined
