@@ -26,8 +26,6 @@ export const echo: Handler = async (request) =>
     body: await request.text(),
   })
 
-export type TestGateway = ReturnType<typeof openGateway>
-
 /** Services that are not named echo; an undefined one is not there. */
 export function openGateway(
   peers: Partial<Record<string, Handler>> = {},

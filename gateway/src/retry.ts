@@ -7,7 +7,7 @@ import type { World } from '@quartet/kit/world'
 type RetryWorld = Pick<World<unknown>, 'clock' | 'timers' | 'log'> & { random: Random }
 
 /** A request that can be sent again. */
-export type Attempt = {
+type Attempt = {
   service: string
   /** Whether sending it twice does what sending it once does (RFC 9110, 9.2.2, or by its key). */
   isRepeatable: boolean
@@ -19,7 +19,7 @@ export type Attempt = {
 export type Retrier = { run: (attempt: Attempt) => Promise<Response> }
 
 /** How long a request waits for a service that is not there, or comes back. */
-export const HOLD_MS = 5_000
+const HOLD_MS = 5_000
 /** Requests that wait so at once: each keeps its body in memory. */
 const MAX_HELD = 1_000
 const FIRST_WAIT_MS = 25

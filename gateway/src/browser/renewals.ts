@@ -7,10 +7,7 @@ import type { Tokens } from './cookies.ts'
 export type AskUsers = (path: string, init: RequestInit) => Promise<Response>
 
 /** `refused`: the session is over. `unknown`: users did not say. */
-export type Renewal =
-  | { kind: 'renewed'; tokens: Tokens }
-  | { kind: 'refused' }
-  | { kind: 'unknown' }
+type Renewal = { kind: 'renewed'; tokens: Tokens } | { kind: 'refused' } | { kind: 'unknown' }
 
 export type Renewals = { renew: (refreshToken: string) => Promise<Renewal> }
 

@@ -8,7 +8,7 @@ import { createRenewals, JSON_TYPE, tokens, type AskUsers } from './renewals.ts'
 type SessionWorld = Pick<World<unknown>, 'clock' | 'log'>
 
 /** What a request that rides on a session sends on, and the cookies that its answer sets. */
-export type Ride = { accessToken: string | undefined; setCookies: string[] }
+type Ride = { accessToken: string | undefined; setCookies: string[] }
 
 export type Sessions = {
   /** The session of a request: renewed when it is about to end, over when users refuses it. */

@@ -7,7 +7,7 @@ import type { Counter } from './counter.ts'
 
 type LimitsWorld = Pick<World<Config>, 'config' | 'timers'>
 
-export type Asked = {
+type Asked = {
   /** Of a client, as `clientAddress` tells it. */
   address: string
   /** Whether this tries a password or makes an account. */
