@@ -104,6 +104,15 @@ export async function call(
   return { status: response.status, body: parsed, headers: response.headers }
 }
 
+/** A keyed request as a good client sends it: again, under the same key, while the answer is "later". */
+export async function callUntilDefinite(url: string, how: Call & { key: string }): Promise<Answer> {
+  for (let tries = 0; ; tries += 1) {
+    const answer = await call(url, how)
+    if (tries === 60 || ![202, 503].includes(answer.status)) return answer
+    await new Promise((resolve) => setTimeout(resolve, 1_000)) // as Retry-After says
+  }
+}
+
 /** Runs `task` for 0 to count − 1, `connections` at a time. */
 export async function inParallel<Result>(
   count: number,
