@@ -29,12 +29,13 @@ export function cpuBetween(before: CpuMs, after: CpuMs): CpuMs {
   return new Map([...after].map(([name, ms]) => [name, ms - (before.get(name) ?? 0)]))
 }
 
-// Services that share a process are told as one.
+// Services that share a process are told as one, and so are the replicas of a service.
 function processesOf({ processes }: Shop): [string, number][] {
   const names = new Map<number, string>()
   for (const [name, kept] of processes) {
     const pid = kept.pid()
-    if (pid !== undefined) names.set(pid, names.has(pid) ? 'services' : name)
+    if (pid === undefined) continue
+    names.set(pid, names.has(pid) ? 'services' : name.replace(/-\d+$/, ''))
   }
   return [...names].map(([pid, name]) => [name, pid])
 }
