@@ -65,7 +65,7 @@ test('an answer from the shelf is the answer that the database gave: body, heade
   const metrics = await (await at.app.fetch(new Request('http://products.test/metrics'))).text()
   const counted = metrics
     .split('\n')
-    .filter((line) => /_count\{.*route="\/products\/:id",status="200"/.test(line))
+    .filter((line) => /_count\{.*method="GET",route="\/products\/:id",status="200"/.test(line))
   assert.equal(counted.length, 1, counted.join())
 })
 
