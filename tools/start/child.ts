@@ -64,6 +64,9 @@ export function startChild(
   }
 }
 
+const isBeat = (message: unknown): boolean =>
+  typeof message === 'object' && message !== null && 'type' in message && message.type === 'beat'
+
 const isReady = (message: unknown): message is { port?: number } =>
   typeof message === 'object' && message !== null && 'type' in message && message.type === 'ready'
 
@@ -105,7 +108,9 @@ const FROZEN_TICKS = 8
 // Whoever has never sent a heartbeat, such as a program that is still starting, is not watched.
 function watchPulse(child: ChildProcess, onFrozen: () => void) {
   let silentTicks: number | undefined
-  child.on('message', () => (silentTicks = 0))
+  child.on('message', (message) => {
+    if (silentTicks !== undefined || isBeat(message)) silentTicks = 0
+  })
   const timer = setInterval(() => {
     if (silentTicks === undefined) return
     silentTicks += 1

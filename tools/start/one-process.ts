@@ -3,6 +3,7 @@ import { gatewayService } from '@quartet/gateway/app'
 import { createGatewayWorld } from '@quartet/gateway/world'
 import { migrate } from '@quartet/kit/migrate'
 import { listen, type HttpServer } from '@quartet/kit/server'
+import { sayReady } from '@quartet/kit/supervised'
 import { createRealWorld } from '@quartet/kit/world'
 import type { App, Fetch, Service, WorldConfig } from '@quartet/kit/world'
 import { ordersService } from '@quartet/orders/app'
@@ -53,7 +54,7 @@ async function main(): Promise<void> {
     void stopAll(parts, servers).then(() => process.exit(0))
   }
   for (const event of ['SIGTERM', 'SIGINT', 'disconnect']) process.on(event, stop)
-  process.send?.({ type: 'ready' })
+  sayReady(0)
 }
 
 async function openService<C extends Config>(

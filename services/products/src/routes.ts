@@ -19,13 +19,8 @@ import { routes } from './contract.ts'
 import type { CreateProductBody, MovementResource, ProductResource } from './contract/schemas.ts'
 import { availableOf, type Level, type Product } from './domain.ts'
 import { toTextQuery } from './search.ts'
-import {
-  countCategories,
-  findProducts,
-  searchProducts,
-  SORTS,
-  type Listing,
-} from './store/catalog.ts'
+import { countCategories, searchProducts, SORTS, type Listing } from './store/catalog.ts'
+import type { Shelf } from './shelf.ts'
 import { listMovements, readLevel, type MovementRow } from './store.ts'
 
 type Dependencies = {
@@ -33,6 +28,7 @@ type Dependencies = {
   authenticator: Authenticator
   sequencer: Sequencer
   desk: Desk
+  shelf: Shelf
 }
 
 export function addRoutes(http: Http, dependencies: Dependencies): void {
@@ -70,18 +66,22 @@ function toResource({ product, available }: Listing): ProductResource {
 
 const isId = (id: string) => /^[A-Za-z0-9_-]{1,64}$/.test(id)
 
-function addCatalog(http: Http, { world, authenticator }: Dependencies): void {
+function addCatalog(http: Http, { world, authenticator, shelf }: Dependencies): void {
   http.openapi(routes.read, async (c) => {
     const { id } = c.req.valid('param')
-    const listing = isId(id) ? (await findProducts(world.db, [id])).get(id) : undefined
+    const listing = isId(id) ? await shelf.read(id) : undefined
     if (listing === undefined) throw notFound('Product')
     if (listing.product.status === 'archived') {
       // Who may see what is no longer sold: nobody but an admin.
       const principal = await authenticator.optionalUser(c.req.raw)
       if (principal?.role !== 'admin') throw notFound('Product')
     }
-    c.header('etag', etagOf(listing.product))
-    return c.json(toResource(listing), 200)
+    const [resource, etag] = [toResource(listing), etagOf(listing.product)]
+    if (listing.product.status === 'active') {
+      const headers = { 'content-type': 'application/json', etag }
+      shelf.keep(id, { body: JSON.stringify(resource), headers })
+    }
+    return c.json(resource, 200, { etag })
   })
 
   http.openapi(routes.list, async (c) => {
@@ -102,7 +102,7 @@ function addCatalog(http: Http, { world, authenticator }: Dependencies): void {
   })
 }
 
-function addEditing(http: Http, { world, authenticator, sequencer }: Dependencies): void {
+function addEditing(http: Http, { world, authenticator, sequencer, shelf }: Dependencies): void {
   http.openapi(routes.create, async (c) => {
     await authenticator.admin(c.req.raw)
     const body = c.req.valid('json')
@@ -122,6 +122,7 @@ function addEditing(http: Http, { world, authenticator, sequencer }: Dependencie
     const { id } = c.req.valid('param')
     if (!isId(id)) throw notFound('Product')
     const outcome = await changeProduct(world, id, c.req.valid('json'), matches(c.req.raw))
+    shelf.forget([id])
     sequencer.ring()
     const listing = changedOrThrow(c.req.raw, outcome)
     c.header('etag', etagOf(listing.product))
@@ -133,6 +134,7 @@ function addEditing(http: Http, { world, authenticator, sequencer }: Dependencie
     const { id } = c.req.valid('param')
     if (!isId(id)) throw notFound('Product')
     const outcome = await archiveProduct(world, id, matches(c.req.raw))
+    shelf.forget([id])
     sequencer.ring()
     changedOrThrow(c.req.raw, outcome)
     return c.json({ message: 'Product deleted', id }, 200)
@@ -191,7 +193,7 @@ const toLevels = (product_id: string, level: Level) => ({
   available_quantity: availableOf(level),
 })
 
-function addStock(http: Http, { world, authenticator, sequencer }: Dependencies): void {
+function addStock(http: Http, { world, authenticator, sequencer, shelf }: Dependencies): void {
   http.openapi(routes.readStock, async (c) => {
     await authenticator.admin(c.req.raw)
     const { id } = c.req.valid('param')
@@ -211,6 +213,7 @@ function addStock(http: Http, { world, authenticator, sequencer }: Dependencies)
     if (!isId(productId)) throw notFound('Product')
     const id = newId(world, c, 'mov')
     const outcome = await adjustStock(world, { id, productId, quantity, note })
+    shelf.forget([productId])
     sequencer.ring()
     if (outcome.kind === 'not_found') throw notFound('Product')
     if (outcome.kind === 'insufficient_stock') {

@@ -12,6 +12,8 @@ import {
   type ReserveItem,
   type ReserveOutcome,
 } from '../contract/schemas.ts'
+import type { Shelf } from '../shelf.ts'
+import { productIdsOf } from '../store.ts'
 import { release, reserve } from './reservations.ts'
 
 /** The two commands: any items in, one outcome per item out, in order, before the caller gives up. */
@@ -24,7 +26,7 @@ export type Desk = {
 const LANES = 3
 
 /** Takes commands; what isn't done within COMMAND_BUDGET_MS goes on and is answered `processing` (rule 4). */
-export function createDesk(world: World<Config>, sequencer: Sequencer): Desk {
+export function createDesk(world: World<Config>, sequencer: Sequencer, shelf: Shelf): Desk {
   const lane = <Item, Outcome>(name: string, run: (items: Item[]) => Promise<Outcome[]>) =>
     createBatcher<Item, Outcome>({
       name,
@@ -36,8 +38,16 @@ export function createDesk(world: World<Config>, sequencer: Sequencer): Desk {
         return outcomes
       },
     })
-  const reserving = lane('reserve', (items: ReserveItem[]) => reserve(world, items))
-  const releasing = lane('release', (items: ReleaseItem[]) => release(world, items))
+  const reserving = lane('reserve', async (items: ReserveItem[]) => {
+    const outcomes = await reserve(world, items)
+    shelf.forget(productIdsOf(items))
+    return outcomes
+  })
+  const releasing = lane('release', async (items: ReleaseItem[]) => {
+    const { outcomes, productIds } = await release(world, items)
+    shelf.forget(productIds)
+    return outcomes
+  })
   const how = { budgetMs: world.config.COMMAND_BUDGET_MS, undecided }
   return {
     reserve: (items, deadlineMs) =>

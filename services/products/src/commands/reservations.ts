@@ -156,14 +156,14 @@ function replay(
   return { order_id, ...reservation.answer }
 }
 
+/** One outcome per item, and the products of which there is more now. */
+type Released = { outcomes: ReleaseOutcome[]; productIds: string[] }
+
 /** Undoes the reservations of orders, once; leaves a tombstone where none was made yet (rule 8). */
-export async function release(
-  world: Dependencies,
-  items: ReleaseItem[],
-): Promise<ReleaseOutcome[]> {
+export async function release(world: Dependencies, items: ReleaseItem[]): Promise<Released> {
   const unique = uniqueByOrder(items)
   const now = new Date(world.clock.now())
-  const owners = await world.db.transaction(async (tx) => {
+  const { owners, productIds } = await world.db.transaction(async (tx) => {
     const tombstones = unique.map((item) => ({ ...item, fingerprint: '' }))
     const claimed = await claimReservations(tx, tombstones, 'released', now)
     const others = unique.filter(({ order_id }) => !claimed.has(order_id))
@@ -173,7 +173,7 @@ export async function release(
     )
     // Any item of the batch that names the owner undoes, not only the first of its order.
     const wanted = new Set(items.map(whose))
-    await undo(
+    const returned = await undo(
       world,
       tx,
       [...recorded.values()].filter((reservation) => wanted.has(whose(reservation))),
@@ -185,12 +185,13 @@ export async function release(
     const recordedOwners = [...recorded.values()].map(
       (row) => [row.order_id, row.owner_id] as const,
     )
-    return new Map([...tombstoneOwners, ...recordedOwners])
+    return { owners: new Map([...tombstoneOwners, ...recordedOwners]), productIds: returned }
   })
-  return items.map(({ order_id, owner_id }) => ({
+  const outcomes = items.map(({ order_id, owner_id }) => ({
     order_id,
-    outcome: owners.get(order_id) === owner_id ? 'released' : 'conflict',
+    outcome: owners.get(order_id) === owner_id ? ('released' as const) : ('conflict' as const),
   }))
+  return { outcomes, productIds }
 }
 
 const whose = ({ order_id, owner_id }: ReleaseItem): string => `${order_id} ${owner_id}`
@@ -200,7 +201,7 @@ async function undo(
   tx: Transaction,
   reservations: Reservation[],
   now: Date,
-): Promise<void> {
+): Promise<string[]> {
   const moves = reservations.map((reservation) => {
     const move = RELEASE[reservation.state]
     const { answer } = reservation
@@ -208,7 +209,7 @@ async function undo(
     return { reservation, to: move.to, movements: movementsOf(move, reservation.order_id, lines) }
   })
   const moved = moves.filter(({ reservation, to }) => reservation.state !== to)
-  if (moved.length === 0) return
+  if (moved.length === 0) return []
   const movements = moved.flatMap((each) => each.movements)
   const productIds = [...new Set(movements.map(({ productId }) => productId))].toSorted()
   const levels = await lockLevels(tx, productIds)
@@ -222,4 +223,5 @@ async function undo(
     now,
   )
   applyAndTell({ world, tx, levels, now }, movements)
+  return productIds
 }
