@@ -235,3 +235,25 @@ test('rule 16: a batch whose connection was lost is asked again, then given up',
   losses = 3
   await assert.rejects(advanceUntil(clock, batcher.add(3)), ConnectionLost)
 })
+
+test('an item that still waits at its deadline is refused and never run', async () => {
+  const clock = createTestClock()
+  const { run, batches } = heldRun()
+  const batcher = createBatcher({ name: 'test', run, timers, clock })
+  const first = batcher.add(0)
+  await turn()
+  const late = assert.rejects(batcher.add(1, clock.now() + 100), { code: 'deadline_exceeded' })
+  const patient = batcher.add(2, clock.now() + 101)
+  const without = batcher.add(3)
+  await clock.advance(100)
+  batches[0]?.end()
+  await late
+  assert.deepEqual(batches[1]?.items, [2, 3])
+  batches[1]?.end()
+  assert.deepEqual(await Promise.all([first, patient, without]), ['did 0', 'did 2', 'did 3'])
+  await assert.rejects(batcher.add(4, clock.now()), { code: 'deadline_exceeded' })
+  const next = batcher.add(5)
+  await turn()
+  batches[2]?.end()
+  assert.equal(await next, 'did 5', 'the queue goes on')
+})

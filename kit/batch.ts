@@ -1,7 +1,8 @@
 /** Owns batching: what arrives while a batch is in flight joins the next one. No timer, bounded queues. */
+import { deadlineExceeded } from './deadline.ts'
 import { Problem } from './problem.ts'
 import { ConnectionLost, isDataError } from './postgres.ts'
-import type { Timers } from './time.ts'
+import type { Clock, Timers } from './time.ts'
 
 export type BatchOptions<Item, Outcome> = {
   /** Named in the error of a full queue. */
@@ -9,6 +10,8 @@ export type BatchOptions<Item, Outcome> = {
   /** One outcome per item, as the items stand. Must be idempotent by the items' keys: it may run again. */
   run: (items: Item[]) => Promise<Outcome[]>
   timers: Timers
+  /** Wanted where items have deadlines. */
+  clock?: Clock
   /** Items a batch, at most. */
   maxSize?: number
   /** Items waiting, at most; one more is refused with 503 and Retry-After. */
@@ -23,14 +26,18 @@ export type BatchOptions<Item, Outcome> = {
 }
 
 export type Batcher<Item, Outcome> = {
-  /** Joins the batch that is gathering. Rejects with a 503 problem when the queue is full. */
-  add: (item: Item) => Promise<Outcome>
+  /**
+   * Joins the batch that is gathering. Rejects with a 503 problem when the queue is full, and when
+   * the item still waited at its deadline (by the clock): then it is never run.
+   */
+  add: (item: Item, deadlineMs?: number) => Promise<Outcome>
   /** Items waiting for a lane. */
   queued: () => number
 }
 
 type Waiting<Item, Outcome> = {
   item: Item
+  deadlineMs: number
   resolve: (outcome: Outcome) => void
   reject: (reason: unknown) => void
 }
@@ -56,7 +63,8 @@ export function createBatcher<Item, Outcome>(
   }
 
   function go(): void {
-    const batch = queue.splice(0, maxSize)
+    const batch = inTime(queue.splice(0, maxSize), options.clock)
+    if (batch.length === 0) return
     inFlight += 1
     void settle(options, batch).finally(() => {
       inFlight -= 1
@@ -68,16 +76,27 @@ export function createBatcher<Item, Outcome>(
 
   return {
     queued: () => queue.length,
-    add: (item) =>
+    add: (item, deadlineMs = Infinity) =>
       new Promise((resolve, reject) => {
         if (queue.length >= maxQueued) {
           reject(new Problem('unavailable', `Too many requests for ${name}`, { retryAfterS: 1 }))
           return
         }
-        queue.push({ item, resolve, reject })
+        queue.push({ item, deadlineMs, resolve, reject })
         if (inFlight < lanes) queueMicrotask(pump) // what arrives in the same tick rides along
       }),
   }
+}
+
+// Refuses those whose caller has given up: their work would be for nobody.
+function inTime<Item, Outcome>(
+  batch: Waiting<Item, Outcome>[],
+  clock: Clock | undefined,
+): Waiting<Item, Outcome>[] {
+  if (clock === undefined) return batch
+  const nowMs = clock.now()
+  for (const { deadlineMs, reject } of batch) if (deadlineMs <= nowMs) reject(deadlineExceeded)
+  return batch.filter(({ deadlineMs }) => deadlineMs > nowMs)
 }
 
 async function settle<Item, Outcome>(

@@ -1,6 +1,7 @@
 /** Owns how a command's items are answered: each checked apart, all gathered into batches, within a budget. */
 import { z } from '@hono/zod-openapi'
 import type { Batcher } from './batch.ts'
+import { timeWithin } from './deadline.ts'
 import type { World } from './world.ts'
 
 /** The envelope of a command: 1 to `maxItems` items, which are checked apart, each for itself. */
@@ -15,19 +16,21 @@ export type ItemAnswers<Schema extends z.ZodType, Outcome> = {
   batcher: Batcher<z.output<Schema>, Outcome>
   /** After this long what isn't decided is answered `processing`; its work goes on. */
   budgetMs: number
+  /** When the caller gives up: it is answered before that. */
+  deadlineMs?: number | undefined
   /** The answer for an undecided item, which may be anything that JSON can say. */
   undecided: (item: unknown, outcome: Undecided) => Outcome
 }
 
 /** One answer per item, as the items stand; none waits for a slow neighbour, none fails with a bad one. */
 export async function answerItems<Schema extends z.ZodType, Outcome>(
-  { timers, log }: Pick<World<unknown>, 'timers' | 'log'>,
+  { clock, timers, log }: Pick<World<unknown>, 'clock' | 'timers' | 'log'>,
   items: unknown[],
-  { schema, batcher, budgetMs, undecided }: ItemAnswers<Schema, Outcome>,
+  { schema, batcher, budgetMs, deadlineMs, undecided }: ItemAnswers<Schema, Outcome>,
 ): Promise<Outcome[]> {
   let cancel = () => {}
   const over = new Promise<void>((resolve) => {
-    cancel = timers.after(budgetMs, () => resolve())
+    cancel = timers.after(timeWithin(budgetMs, deadlineMs, clock), () => resolve())
   })
   const answers = items.map((item) => {
     const parsed = schema.safeParse(item)

@@ -5,14 +5,18 @@ import { routePath } from 'hono/route'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { z } from 'zod'
 import { limitedBody } from './body-limit.ts'
+import { deadlineExceeded, deadlineOf, TIMEOUT_HEADER } from './deadline.ts'
 import { addDocs } from './docs.ts'
 import { ConnectionLost, isDataError, isOverload, sqlState } from './postgres.ts'
 import { Problem, problemResponse, type FieldError } from './problem.ts'
 import { createMetrics, metricsText, type Metrics } from './telemetry.ts'
 import type { World } from './world.ts'
 
-/** `idempotencyScope` is set on a request that carries an Idempotency-Key (idempotency.ts). */
-export type HttpEnv = { Variables: { idempotencyScope?: string } }
+/**
+ * `idempotencyScope` is set on a request that carries an Idempotency-Key (idempotency.ts), `deadlineMs`
+ * on one whose caller says how long it waits (deadline.ts).
+ */
+export type HttpEnv = { Variables: { idempotencyScope?: string; deadlineMs?: number } }
 export type Http = OpenAPIHono<HttpEnv>
 
 export type HttpOptions = {
@@ -41,6 +45,7 @@ export function createHttp(
     },
   })
   http.use(measured(world, metrics))
+  http.use(inTime(world))
   http.use('/commands/*', limitedBody(MAX_COMMAND_BODY_BYTES))
   http.use(onlyJson)
   const limited = limitedBody(MAX_BODY_BYTES)
@@ -91,6 +96,17 @@ function measured(
     await next()
     const labels = { method: c.req.method, route: routePath(c, -1), status: c.res.status }
     requests.observe(labels, (clock.now() - startedMs) / 1_000)
+  }
+}
+
+function inTime({ clock }: Pick<World<unknown>, 'clock'>): MiddlewareHandler<HttpEnv> {
+  return (c, next) => {
+    const deadlineMs = deadlineOf(c.req.header(TIMEOUT_HEADER), clock)
+    if (deadlineMs !== undefined) {
+      if (deadlineMs <= clock.now()) throw deadlineExceeded
+      c.set('deadlineMs', deadlineMs)
+    }
+    return next()
   }
 }
 

@@ -12,8 +12,8 @@ import { createRealWorld, type App, type Service, type WorldConfig } from './wor
 type RunConfig = WorldConfig & { HOST: string; PORT: number }
 
 const STOP_GRACE_MS = 3_000
-/** How long connections that are open may bring one more request to a process that is drained. */
-const DRAIN_IDLE_MS = 1_000
+/** Who chose this process before it was drained may still be on the way. */
+const DRAIN_LEAST_MS = 500
 const DRAIN_GRACE_MS = 10_000
 const DATABASE_RETRY_MS = 500
 
@@ -88,7 +88,7 @@ export async function serveUntilSignal({ app, ...options }: Running): Promise<vo
   const stopNow = () => void (stopping ??= stop(STOP_GRACE_MS).catch(crash))
   const drain = async () => {
     draining = true
-    await server.drain(DRAIN_IDLE_MS)
+    await server.drain(DRAIN_LEAST_MS)
     stopping ??= stop(DRAIN_GRACE_MS)
     await stopping
   }

@@ -1,8 +1,8 @@
 /** Proves that a server says which port is taken, and that a stop cuts nothing off. */
 import assert from 'node:assert/strict'
-import { connect } from 'node:net'
+import { connect, createServer, type AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { listen } from './server.ts'
+import { listen, type HttpServer } from './server.ts'
 
 const HOST = '127.0.0.1'
 
@@ -88,4 +88,52 @@ test('a taken port is told in a sentence', async () => {
   } finally {
     await server.close(0)
   }
+})
+
+/** Accepts like a supervisor does, and hands each connection over. */
+async function frontOf(server: HttpServer) {
+  const front = createServer({ pauseOnConnect: true }, server.take)
+  await new Promise<void>((resolve) => {
+    front.listen(0, HOST, resolve)
+  })
+  return { port: (front.address() as AddressInfo).port, close: () => front.close() }
+}
+
+test('rule 23: a connection that was handed over and is open when a drain begins gets its answer, and is told to close', async () => {
+  const server = await listen(() => new Response('whole'), { host: HOST, port: 0 })
+  const front = await frontOf(server)
+  const socket = openSocket(front.port)
+  await socket.opened
+  socket.send()
+  await socket.nextData()
+  const drained = server.drain(0)
+  socket.send()
+  await socket.closed
+  const answers = socket.received().split('HTTP/1.1 200 OK')
+  assert.match(answers[1] ?? '', /keep-alive: timeout=4[^]*whole$/i) // what clients are promised
+  assert.match(answers[2] ?? '', /connection: close[^]*whole$/i)
+  await drained // nobody is left: sooner than the time that clients were promised
+  front.close()
+  await server.close(0)
+})
+
+test('a drain holds idle connections for as long as clients were told', async () => {
+  const server = await listen(() => new Response('whole'), {
+    host: HOST,
+    port: 0,
+    keepAliveMs: 200,
+  })
+  const front = await frontOf(server)
+  const socket = openSocket(front.port)
+  await socket.opened
+  socket.send()
+  await socket.nextData()
+  const startedMs = performance.now()
+  await server.drain(0)
+  assert.ok(performance.now() - startedMs > 190)
+  socket.send() // just in time
+  await socket.closed
+  assert.match(socket.received(), /connection: close[^]*whole$/i)
+  front.close()
+  await server.close(0)
 })

@@ -10,23 +10,38 @@ export type HttpServer = {
   /** Serves a connection that somebody else accepted, paused as it came. */
   take: (socket: Socket) => void
   /**
-   * Goes on serving for `idleMs`, but answers with `Connection: close`: who means to use an open
-   * connection again gets an answer first, and then opens another, elsewhere.
+   * Goes on serving for `leastMs`, and then until no connection is open, but answers with
+   * `Connection: close`: who means to use an open connection again gets an answer first, and then
+   * opens another, elsewhere. Ends when all clients have let go of idle connections, as they were told.
    */
-  drain: (idleMs: number) => Promise<void>
+  drain: (leastMs: number) => Promise<void>
   /** Stops accepting, waits for what runs (at most `graceMs`), then closes every connection. */
   close: (graceMs: number) => Promise<void>
 }
 
+export type ListenOptions = {
+  host: string
+  /** 0 for one that the system chooses. */
+  port: number
+  /** How long clients are told to keep an idle connection for. */
+  keepAliveMs?: number
+}
+
+// Connections are held for far longer than clients are told (`Keep-Alive: timeout=4`), so that none
+// is used again just while it is closed.
+const KEEP_ALIVE_MS = 4_000
+const KEEP_ALIVE_BUFFER_MS = 71_000
+const LOOK_AGAIN_MS = 50
+
 /** Listens; rejects with a sentence when the port is taken. */
 export async function listen(
   fetch: (request: Request) => Promise<Response> | Response,
-  { host, port }: { host: string; port: number },
+  { host, port, keepAliveMs = KEEP_ALIVE_MS }: ListenOptions,
 ): Promise<HttpServer> {
   const server = createAdaptorServer({ fetch }) as Server
-  const tracked = trackResponses(server)
-  // Must outlast what clients keep idle connections for, or they reuse one that we are closing.
-  server.keepAliveTimeout = 75_000
+  const tracked = track(server)
+  server.keepAliveTimeout = keepAliveMs
+  server.keepAliveTimeoutBuffer = KEEP_ALIVE_BUFFER_MS
   server.headersTimeout = 15_000
   server.requestTimeout = 60_000
   await new Promise<void>((resolve, reject) => {
@@ -40,10 +55,7 @@ export async function listen(
       server.emit('connection', socket)
       socket.resume()
     },
-    async drain(idleMs) {
-      tracked.closing()
-      await realTimers.sleep(idleMs)
-    },
+    drain: (leastMs) => drain(tracked, leastMs, keepAliveMs),
     close: (graceMs) => close(server, tracked, graceMs),
   }
 }
@@ -58,13 +70,20 @@ type Tracked = {
   closing: () => void
   /** Resolves when every answer that is under way is out. */
   answered: () => Promise<void>
+  /** Those that were handed over too, which the server itself doesn't count. */
+  connections: () => number
 }
 
 /** Keeps the responses that are not over yet, so that a stop can tell their clients, and wait for them. */
-function trackResponses(server: Server): Tracked {
+function track(server: Server): Tracked {
   const open = new Set<ServerResponse>()
+  let connections = 0
   let isClosing = false
   let onNone = () => {}
+  server.on('connection', (socket) => {
+    connections += 1
+    socket.once('close', () => (connections -= 1))
+  })
   server.prependListener('request', (_request, response: ServerResponse) => {
     open.add(response)
     if (isClosing) response.shouldKeepAlive = false
@@ -83,6 +102,16 @@ function trackResponses(server: Server): Tracked {
         onNone = resolve
         if (open.size === 0) resolve()
       }),
+    connections: () => connections,
+  }
+}
+
+async function drain(tracked: Tracked, leastMs: number, mostMs: number): Promise<void> {
+  tracked.closing()
+  await realTimers.sleep(leastMs)
+  for (let waitedMs = leastMs; waitedMs < mostMs; waitedMs += LOOK_AGAIN_MS) {
+    if (tracked.connections() === 0) return
+    await realTimers.sleep(LOOK_AGAIN_MS)
   }
 }
 

@@ -44,3 +44,48 @@ export function gauge(metrics: Metrics, name: string, help: string, read: () => 
     },
   })
 }
+
+/** What calls to peers come to, by `peer`. */
+export type PeerMetrics = {
+  commands: Counter<'peer' | 'outcome'>
+  retries: Counter<'peer'>
+  /** Tells, whenever it is scraped, whether the peer is left alone. */
+  isOpen: (peer: string, read: () => boolean) => void
+}
+
+const ofPeers = new WeakMap<Metrics, PeerMetrics>()
+
+/** The metrics of a service's peers: one set, whichever peer asks for it first. */
+export function peerMetrics(metrics: Metrics): PeerMetrics {
+  const made = ofPeers.get(metrics) ?? createPeerMetrics([metrics.registry])
+  ofPeers.set(metrics, made)
+  return made
+}
+
+function createPeerMetrics(registers: Registry[]): PeerMetrics {
+  const peers = new Map<string, () => boolean>()
+  new Gauge({
+    name: 'peer_breaker_open',
+    help: '1 while a peer is left alone after many failures.',
+    labelNames: ['peer'],
+    registers,
+    collect() {
+      for (const [peer, read] of peers) this.set({ peer }, Number(read()))
+    },
+  })
+  return {
+    commands: new Counter({
+      name: 'peer_commands_total',
+      help: 'Commands to peers, with all their retries, by what came of them.',
+      labelNames: ['peer', 'outcome'],
+      registers,
+    }),
+    retries: new Counter({
+      name: 'peer_retries_total',
+      help: 'Commands that were sent once more.',
+      labelNames: ['peer'],
+      registers,
+    }),
+    isOpen: (peer, read) => void peers.set(peer, read),
+  }
+}

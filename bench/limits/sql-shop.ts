@@ -39,6 +39,7 @@ export async function openSqlShop(environments: SqlEnvironments): Promise<SqlSho
     ...createPeers({ commits, products, payments, worker }),
     release: neverUndone,
     void: neverUndone,
+    isOneDown: () => false,
   }
   const world = commits.watch('orders', orders.world)
   return { checkout: createCheckout(world, peers, orders.sequencer), commits, products: ids }

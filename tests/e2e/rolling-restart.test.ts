@@ -3,13 +3,21 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { isAlive } from '../../tools/processes.ts'
 import { SERVICES } from '../../tools/start/plan.ts'
+import type { ShopEvent } from '../../tools/start/shop.ts'
 import { call, checkBooks, newProduct, openShop, until, type TestShop } from './shop.ts'
 
 let at: TestShop
 let tokens: string[]
+const events: ShopEvent[] = []
 
 before(async () => {
-  at = await openShop({ replicas: { products: 2, orders: 2 } })
+  // Nothing is to be shed here: this machine runs all of it, and the load.
+  const patient = { ADMISSION_TARGET_MS: '20000' }
+  at = await openShop({
+    replicas: { users: 2, products: 2, orders: 2, payments: 2 },
+    env: { users: patient, products: patient, orders: patient, payments: patient },
+    onEvent: (event) => void events.push(event),
+  })
   tokens = await Promise.all([1, 2, 3, 4].map(() => at.newCustomer()))
   await newProduct(at, 'rolling', 1_000_000)
 })
@@ -17,30 +25,44 @@ after(() => at.close())
 
 /** What became of requests: how many by `METHOD status`, or by the error of one that got no answer. */
 type Outcomes = Map<string, number>
+type Ask = () => Promise<{ status: number }>
 
-/** Buyers and readers who send one request after another while `work` runs, directly and through the gateway. */
-async function underLoad(work: () => Promise<unknown>): Promise<Outcomes> {
-  const outcomes: Outcomes = new Map()
-  const { urls } = at.shop
-  let stopped = false
-  let sent = 0
-  // HTTP lets a server close an idle connection just when its client uses it again. The gateway asks
-  // once more then; whoever goes to a service itself, here, has a connection for each request.
-  const buy = (base: string, close: boolean) => () => {
+let sent = 0
+const buy =
+  (base: string): Ask =>
+  () => {
     sent += 1
     const body = { line_items: [{ product_id: 'rolling', quantity: 1 }] }
     return call(`${base}/orders`, {
       body: { ...body, payment_method: 'pm_card_visa' },
       token: tokens[sent % tokens.length] ?? '',
       key: `rolling-${sent}`,
-      close,
     })
   }
-  const read =
-    (url: string, close = true) =>
-    () =>
-      call(url, { token: tokens[0] ?? '', close })
-  const client = async (name: string, ask: () => Promise<{ status: number }>) => {
+const read =
+  (url: string): Ask =>
+  () =>
+    call(url, { token: tokens[0] ?? '' })
+
+/** Clients on plain keep-alive connections, directly at the services and through the gateway. */
+function clientsOf({ urls }: TestShop['shop']): { name: string; count: number; ask: Ask }[] {
+  const api = `${urls.gateway}/api`
+  return [
+    { name: 'POST', count: 14, ask: buy(urls.orders) },
+    { name: 'gateway POST', count: 14, ask: buy(api) },
+    { name: 'GET', count: 2, ask: read(`${urls.products}/products/rolling`) },
+    { name: 'GET', count: 2, ask: read(`${urls.orders}/orders?limit=1`) },
+    { name: 'GET', count: 2, ask: read(`${urls.payments}/payments?limit=1`) },
+    { name: 'GET', count: 2, ask: read(`${urls.users}/.well-known/jwks.json`) },
+    { name: 'gateway GET', count: 4, ask: read(`${api}/products/rolling`) },
+  ]
+}
+
+/** What becomes of the requests that all clients send, one after another each, while `work` runs. */
+async function underLoad(work: () => Promise<unknown>): Promise<Outcomes> {
+  const outcomes: Outcomes = new Map()
+  let stopped = false
+  const client = async (name: string, ask: Ask) => {
     while (!stopped) {
       const outcome = await ask().then(
         ({ status }) => String(status),
@@ -49,18 +71,9 @@ async function underLoad(work: () => Promise<unknown>): Promise<Outcomes> {
       outcomes.set(`${name} ${outcome}`, (outcomes.get(`${name} ${outcome}`) ?? 0) + 1)
     }
   }
-  const many = (count: number, name: string, ask: () => Promise<{ status: number }>) =>
-    Array.from({ length: count }, () => client(name, ask))
-  const api = `${urls.gateway}/api`
-  const clients = [
-    ...many(4, 'POST', buy(urls.orders, true)),
-    ...many(4, 'gateway POST', buy(api, false)),
-    ...many(1, 'GET', read(`${urls.products}/products/rolling`)),
-    ...many(1, 'GET', read(`${urls.orders}/orders?limit=1`)),
-    ...many(1, 'GET', read(`${urls.payments}/payments?limit=1`)),
-    ...many(1, 'GET', read(`${urls.users}/.well-known/jwks.json`)),
-    ...many(1, 'gateway GET', read(`${api}/products/rolling`, false)),
-  ]
+  const clients = clientsOf(at.shop).flatMap(({ name, count, ask }) =>
+    Array.from({ length: count }, () => client(name, ask)),
+  )
   try {
     await work()
   } finally {

@@ -34,7 +34,7 @@ const UNLIMITED = {
 }
 
 export async function openShop(
-  options: Partial<Pick<ShopOptions, 'oneProcess' | 'replicas' | 'env'>> = {},
+  options: Partial<Pick<ShopOptions, 'oneProcess' | 'replicas' | 'env' | 'onEvent'>> = {},
 ): Promise<TestShop> {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'quartet-e2e-'))
   const portBase = await freePortBase()
@@ -43,8 +43,8 @@ export async function openShop(
     portBase,
     fresh: false,
     oneProcess: false,
-    env: { gateway: UNLIMITED },
     ...options,
+    env: { gateway: UNLIMITED, ...options.env },
   })
   const { email, password } = shop.credentials.admin
   const admin = await logIn(shop, email, password)

@@ -63,6 +63,7 @@ export function createReplicaSet(options: ReplicaSetOptions): ReplicaSet {
         for (const youngest of members.all().slice(wanted)) await retire(members, youngest, report)
       }),
     async stop() {
+      members.end()
       await Promise.all(members.all().map((replica) => replica.stop()))
     },
   }
@@ -71,7 +72,9 @@ export function createReplicaSet(options: ReplicaSetOptions): ReplicaSet {
 type Members = {
   all: () => KeptProcess[]
   serving: () => KeptProcess[]
+  /** Throws after `end`: a change that was under way must not start what nobody would stop. */
   add: () => KeptProcess
+  end: () => void
   remove: (replica: KeptProcess) => void
   /** Whether it takes work as soon as it can. */
   setServing: (replica: KeptProcess, serves: boolean) => void
@@ -80,10 +83,15 @@ type Members = {
 function createMembers({ name, start, onChange }: ReplicaSetOptions): Members {
   const replicas: KeptProcess[] = []
   const aside = new Set<KeptProcess>()
+  let hasEnded = false
   return {
     all: () => [...replicas],
     serving: () => replicas.filter((each) => each.port() !== undefined && !aside.has(each)),
+    end() {
+      hasEnded = true
+    },
     add() {
+      if (hasEnded) throw new Explained(`${name} is being stopped.`)
       const taken = new Set(replicas.map((replica) => replica.name))
       let number = 1
       while (taken.has(replicaName(name, number))) number += 1

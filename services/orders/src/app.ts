@@ -35,7 +35,7 @@ function createApp(world: World<Config>): App {
   const authenticator = createAuthenticator(world, { audience: 'orders', callers: [], keySets })
   const sequencer = createSequencer(world)
   const sign = createServiceSigner(world, 'orders', config.SERVICE_KEY_FILE)
-  const checkout = createCheckout(world, createPeers(world, sign), sequencer)
+  const checkout = createCheckout(world, createPeers(world, sign, metrics), sequencer)
   gauge(metrics, 'orders_open', 'Orders under way, as last counted.', checkout.openOrders)
   http.get('/.well-known/jwks.json', (c) => c.json({ keys: [publicHalf(config.SERVICE_KEY_FILE)] }))
   addRoutes(http, { world, authenticator, checkout })

@@ -126,6 +126,44 @@ test('a neighbour that is down: 202 and the pending order, which completes by it
   assert.equal((await openOrders()).length, 0)
 })
 
+test('a neighbour that fails again and again is not waited for: 202 at once, and all complete', async () => {
+  shop.down.add('payments.test')
+  const placed: string[] = []
+  for (let n = 0; n < 6; n += 1) {
+    const startedMs = shop.clock.now()
+    const { status, body } = await place()
+    assert.equal(status, 202)
+    placed.push(String(body['id']))
+    if (n > 3) assert.ok(shop.clock.now() - startedMs < 2_000, 'far from the 5 s of WAIT_MS')
+  }
+  const canceled = await call(shop, `/orders/${placed[0]}/cancel`, { method: 'POST' })
+  assert.deepEqual([canceled.status, canceled.body['status']], [202, 'canceling'])
+  shop.down.delete('payments.test')
+  const ends = { canceled: 1, confirmed: 5 }
+  await until(async () => {
+    const orders = await Promise.all(placed.map((id) => call(shop, `/orders/${id}`)))
+    const have = Object.groupBy(orders, ({ body }) => String(body['status']))
+    return Object.entries(ends).every(([status, count]) => have[status]?.length === count)
+  })
+})
+
+test('a caller is answered before it gives up, and nothing is placed for one that has', async () => {
+  const late = await call(shop, '/orders', {
+    body: anOrderBody({ id: 'ord_late' }),
+    headers: { 'x-request-timeout-ms': '0' },
+  })
+  assert.deepEqual([late.status, late.body['code']], [503, 'deadline_exceeded'])
+  assert.equal((await call(shop, '/orders/ord_late')).status, 404)
+  const startedMs = shop.clock.now()
+  const hurried = await call(shop, '/orders', {
+    body: anOrderBody({ payment_method: 'pm_card_slow' }),
+    headers: { 'x-request-timeout-ms': '1000' },
+  })
+  assert.equal(hurried.status, 202)
+  const tookMs = shop.clock.now() - startedMs
+  assert.ok(tookMs <= 1_000 && tookMs > 700, `${tookMs} ms`)
+})
+
 test('rule 5: an order costs what it was quoted, whenever it is driven again', async () => {
   shop.down.add('payments.test')
   const accepted = await place()

@@ -29,8 +29,10 @@ function addPlacing(http: Http, { world, authenticator, checkout }: Dependencies
   http.openapi(routes.place, async (c) => {
     const principal = await authenticator.user(c.req.raw)
     const key = idempotencyKeyOf(c.req.raw) ?? null
-    const outcome = await checkout.place(toOrder(world, principal, key, c.req.valid('json')))
-    const order = await endOf(checkout, outcome)
+    const deadlineMs = c.get('deadlineMs')
+    const placed = toOrder(world, principal, key, c.req.valid('json'))
+    const outcome = await checkout.place(placed, deadlineMs)
+    const order = await endOf(checkout, outcome, deadlineMs)
     const replayed = outcome.kind === 'repeated' ? { 'idempotent-replayed': 'true' } : {}
     const refusal = refusalOf(order, replayed)
     if (refusal !== undefined) throw refusal
@@ -43,12 +45,12 @@ function addPlacing(http: Http, { world, authenticator, checkout }: Dependencies
   })
 }
 
-function endOf(checkout: Checkout, outcome: PlaceOutcome): Promise<Order> {
+function endOf(checkout: Checkout, outcome: PlaceOutcome, deadlineMs?: number): Promise<Order> {
   switch (outcome.kind) {
     case 'placed':
-      return checkout.complete(outcome.order)
+      return checkout.complete(outcome.order, deadlineMs)
     case 'repeated':
-      return checkout.waitForEnd(outcome.order)
+      return checkout.waitForEnd(outcome.order, deadlineMs)
     case 'key_reused':
       throw keyReused()
     case 'id_taken':

@@ -232,11 +232,13 @@ function checkCapture(
 function addCommands(http: Http, { authenticator, desk }: Dependencies): void {
   http.openapi(routes.pay, async (c) => {
     await authenticator.service(c.req.raw, 'pay')
-    return c.json({ outcomes: await desk.pay(c.req.valid('json').items) }, 200)
+    const { items } = c.req.valid('json')
+    return c.json({ outcomes: await desk.pay(items, c.get('deadlineMs')) }, 200)
   })
 
   http.openapi(routes.void, async (c) => {
     await authenticator.service(c.req.raw, 'void')
-    return c.json({ outcomes: await desk.void(c.req.valid('json').items) }, 200)
+    const { items } = c.req.valid('json')
+    return c.json({ outcomes: await desk.void(items, c.get('deadlineMs')) }, 200)
   })
 }

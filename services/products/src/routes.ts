@@ -230,11 +230,13 @@ function addStock(http: Http, { world, authenticator, sequencer, shelf }: Depend
 function addCommands(http: Http, { authenticator, desk }: Dependencies): void {
   http.openapi(routes.reserve, async (c) => {
     await authenticator.service(c.req.raw, 'reserve')
-    return c.json({ outcomes: await desk.reserve(c.req.valid('json').items) }, 200)
+    const { items } = c.req.valid('json')
+    return c.json({ outcomes: await desk.reserve(items, c.get('deadlineMs')) }, 200)
   })
 
   http.openapi(routes.release, async (c) => {
     await authenticator.service(c.req.raw, 'release')
-    return c.json({ outcomes: await desk.release(c.req.valid('json').items) }, 200)
+    const { items } = c.req.valid('json')
+    return c.json({ outcomes: await desk.release(items, c.get('deadlineMs')) }, 200)
   })
 }

@@ -1,5 +1,6 @@
 /** Owns a checkout from request to answer: place, drive, and wait for the end or the deadline. */
 import { createBatcher, type Batcher } from '@quartet/kit/batch'
+import { timeWithin } from '@quartet/kit/deadline'
 import type { Sequencer } from '@quartet/kit/events'
 import { Problem } from '@quartet/kit/problem'
 import type { World } from '@quartet/kit/world'
@@ -12,12 +13,15 @@ import { createRecovery } from './recovery.ts'
 import { turnBack } from './saga.ts'
 
 export type Checkout = {
-  /** Joins a batch of placements; 503 when too many orders are open. Nothing is driven yet. */
-  place: (order: Order) => Promise<PlaceOutcome>
-  /** Drives an order that was just placed, and waits for its end until the deadline. */
-  complete: (order: Order) => Promise<Order>
-  /** Waits for the end of an order that somebody else drives. */
-  waitForEnd: (order: Order) => Promise<Order>
+  /**
+   * Joins a batch of placements; 503 when too many orders are open, or when the caller's time is over
+   * before it is placed. Nothing is driven yet.
+   */
+  place: (order: Order, deadlineMs?: number) => Promise<PlaceOutcome>
+  /** Drives an order that was just placed, and waits for its end: WAIT_MS, or until the deadline. */
+  complete: (order: Order, deadlineMs?: number) => Promise<Order>
+  /** Waits as long for the end of an order that somebody else drives. */
+  waitForEnd: (order: Order, deadlineMs?: number) => Promise<Order>
   /** Writes the way back, then walks it. Undefined: the order is fulfilled and can't be canceled. */
   cancel: (order: Order, reason: CancelReason) => Promise<Order | undefined>
   /** Reads an order; many readers at once share a statement. */
@@ -43,13 +47,15 @@ export function createCheckout(world: World<Config>, peers: Peers, sequencer: Se
   )
   const driving = new Set<Promise<unknown>>()
 
-  const deadline = () => world.clock.now() + config.WAIT_MS
-  const waitForEnd = (order: Order, deadlineMs = deadline()) =>
-    waitUntilAnswered(world, foreground, order, deadlineMs)
+  const answerBy = (callerMs?: number) =>
+    world.clock.now() + timeWithin(config.WAIT_MS, callerMs, world.clock)
+  const waitUntil = (order: Order, untilMs: number) =>
+    waitUntilAnswered(world, foreground, order, { untilMs, isHopeless: peers.isOneDown })
+  const waitForEnd = (order: Order, callerMs?: number) => waitUntil(order, answerBy(callerMs))
 
   /** Drives in the foreground until the deadline; whatever is left open, recovery goes on with. */
-  async function complete(order: Order): Promise<Order> {
-    const deadlineMs = deadline()
+  async function complete(order: Order, callerMs?: number): Promise<Order> {
+    const untilMs = answerBy(callerMs)
     const driven = drive(world, foreground, order, 0).catch((error: unknown) => {
       world.log.warn({ error, order_id: order.id }, 'a checkout goes on in the background')
       return order
@@ -59,17 +65,17 @@ export function createCheckout(world: World<Config>, peers: Peers, sequencer: Se
       driving.delete(driven)
       recovery.wakeAt(world.clock.now() + LOOK_MS)
     })
-    const inTime = await withinDeadline(world, driven)
-    return inTime === undefined ? order : waitForEnd(inTime, deadlineMs)
+    const inTime = await within(world, untilMs - world.clock.now(), driven)
+    return inTime === undefined ? order : waitUntil(inTime, untilMs)
   }
 
   return {
-    place(order) {
+    place(order, deadlineMs) {
       if (recovery.openOrders() >= config.MAX_OPEN_ORDERS) throw tooManyOpen
-      return placing.add(order)
+      return placing.add(order, deadlineMs)
     },
     complete,
-    waitForEnd: (order) => waitForEnd(order),
+    waitForEnd,
     async cancel(order, reason) {
       let current: Order | undefined = order
       while (current !== undefined && ['pending', 'confirmed'].includes(current.status)) {
@@ -102,6 +108,7 @@ function createPlacing(world: World<Config>, sequencer: Sequencer): Batcher<Orde
   return createBatcher({
     name: 'checkout',
     timers: world.timers,
+    clock: world.clock,
     lanes: 2,
     minBeside: 100,
     run: async (orders: Order[]) => {
@@ -116,11 +123,11 @@ async function waitUntilAnswered(
   { clock, timers }: World<Config>,
   lanes: Lanes,
   order: Order,
-  deadlineMs: number,
+  { untilMs, isHopeless }: { untilMs: number; isHopeless: () => boolean },
 ): Promise<Order> {
   let current = order
-  while (!hasAnswer(current) && clock.now() < deadlineMs) {
-    await timers.sleep(LOOK_MS)
+  while (!hasAnswer(current) && clock.now() < untilMs && !isHopeless()) {
+    await timers.sleep(Math.min(LOOK_MS, untilMs - clock.now()))
     current = (await lanes.read.add(order.id)) ?? current
   }
   return current
@@ -134,13 +141,14 @@ const tooManyOpen = new Problem('unavailable', 'Too many orders are under way', 
   retryAfterS: 2,
 })
 
-async function withinDeadline<Result>(
-  { timers, config }: World<Config>,
+async function within<Result>(
+  { timers }: World<Config>,
+  timeMs: number,
   work: Promise<Result>,
 ): Promise<Result | undefined> {
   let cancel = () => {}
   const deadline = new Promise<undefined>((resolve) => {
-    cancel = timers.after(config.WAIT_MS, () => resolve(undefined))
+    cancel = timers.after(timeMs, () => resolve(undefined))
   })
   try {
     return await Promise.race([work, deadline])

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { silentLog } from '@quartet/kit/log'
+import { realRandom } from '@quartet/kit/random'
 import { createTestClock, createTestNetwork } from '@quartet/kit/testing'
 import { readConfig } from '../config.ts'
 import { testEnvironment } from '../testing/environment.ts'
@@ -27,8 +28,9 @@ function answering(outcomes: unknown[]) {
     'http://products.test': answer,
     'http://payments.test': answer,
   })
-  const { timers } = createTestClock()
-  const peers = createPeers({ config, fetch, timers, log }, () => Promise.resolve('token'))
+  const clock = createTestClock()
+  const world = { config, fetch, clock, timers: clock.timers, random: realRandom, log }
+  const peers = createPeers(world, () => Promise.resolve('token'))
   const pay = () => peers.pay(orders.map((order) => ({ order, totals })))
   return { ...peers, pay, errors }
 }

@@ -1,5 +1,6 @@
 /** Owns the commands to products and payments, and how their answers are read: tolerantly (rule 4). */
-import { sendCommand, type Peer } from '@quartet/kit/client'
+import { createPeer, PeerUnavailable, type Command, type Peer } from '@quartet/kit/client'
+import type { Metrics } from '@quartet/kit/telemetry'
 import type { World } from '@quartet/kit/world'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
@@ -12,6 +13,8 @@ export type Peers = {
   pay: (payments: PayCommand[]) => Promise<Payment[]>
   release: (orders: Order[]) => Promise<Undo[]>
   void: (orders: Order[]) => Promise<Undo[]>
+  /** One of them fails so often that it is left alone: what is unknown now stays so for a while. */
+  isOneDown: () => boolean
 }
 
 /** Pay `totals.total` for `order`. */
@@ -44,20 +47,19 @@ const payOutcome = z.object({
 
 const undoOutcome = z.object({ ...answered, amount_refunded: z.int().catch(0) })
 
-type PeerWorld = Pick<World<Config>, 'config' | 'fetch' | 'timers' | 'log'>
+type PeerWorld = Pick<World<Config>, 'config' | 'fetch' | 'timers' | 'clock' | 'random' | 'log'>
 
 /** The neighbours, each behind its URL; `sign` makes a token for an audience and a scope. */
 export function createPeers(
   world: PeerWorld,
   sign: (audience: string, scope: string) => Promise<string>,
+  metrics?: Metrics,
 ): Peers {
-  const { PRODUCTS_URL, PAYMENTS_URL, PEER_TIMEOUT_MS } = world.config
-  const peer = (name: string, baseUrl: string): Peer => ({
-    name,
-    baseUrl,
-    timeoutMs: PEER_TIMEOUT_MS,
-    token: (scope) => sign(name, scope),
-  })
+  const { PRODUCTS_URL, PAYMENTS_URL, PEER_TIMEOUT_MS: timeoutMs } = world.config
+  const peer = (name: string, baseUrl: string): Peer => {
+    const token = (scope: string) => sign(name, scope)
+    return createPeer(world, { name, baseUrl, timeoutMs, token, ...(metrics && { metrics }) })
+  }
   const products = peer('products', PRODUCTS_URL)
   const payments = peer('payments', PAYMENTS_URL)
   return {
@@ -75,6 +77,7 @@ export function createPeers(
     },
     release: (orders) => undo(world, products, 'release', 'released', orders),
     void: (orders) => undo(world, payments, 'void', 'canceled', orders),
+    isOneDown: () => products.isOpen() || payments.isOpen(),
   }
 }
 
@@ -109,10 +112,10 @@ async function undo(
 async function ask<Outcome extends z.ZodType<{ order_id: string; outcome: string }>>(
   world: PeerWorld,
   peer: Peer,
-  command: { path: string; scope: string; items: unknown[]; outcome: Outcome },
+  command: Command<Outcome>,
 ): Promise<Map<string, z.output<Outcome>>> {
   try {
-    const outcomes = await sendCommand(world, peer, command)
+    const outcomes = await peer.send(command)
     const isRead = ({ outcome }: { outcome: string }) => outcome !== 'invalid'
     const unread = command.items.length - outcomes.filter(isRead).length
     if (unread > 0) {
@@ -121,7 +124,9 @@ async function ask<Outcome extends z.ZodType<{ order_id: string; outcome: string
     }
     return new Map(outcomes.map((outcome) => [outcome.order_id, outcome]))
   } catch (error) {
-    world.log.warn({ error, peer: peer.name, command: command.path }, 'outcomes are unknown')
+    const isAsked = !(error instanceof PeerUnavailable && error.reason === 'open')
+    if (isAsked)
+      world.log.warn({ error, peer: peer.name, command: command.path }, 'outcomes are unknown')
     return new Map()
   }
 }

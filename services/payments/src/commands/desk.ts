@@ -15,10 +15,10 @@ import type { Payment } from '../domain.ts'
 import type { Worker } from '../work.ts'
 import { openOrderPayments, undoOrderPayments, type Intended } from './order-payments.ts'
 
-/** The two commands: any items in, one outcome per item out, in order. */
+/** The two commands: any items in, one outcome per item out, in order, before the caller gives up. */
 export type Desk = {
-  pay: (items: unknown[]) => Promise<PayOutcome[]>
-  void: (items: unknown[]) => Promise<VoidOutcome[]>
+  pay: (items: unknown[], deadlineMs?: number) => Promise<PayOutcome[]>
+  void: (items: unknown[], deadlineMs?: number) => Promise<VoidOutcome[]>
 }
 
 // Several at once: while one batch waits for the provider the next is written.
@@ -44,18 +44,20 @@ export function createDesk(world: World<Config>, worker: Worker): Desk {
   })
   const budgetMs = world.config.COMMAND_BUDGET_MS
   return {
-    pay: (items) =>
+    pay: (items, deadlineMs) =>
       answerItems(world, items, {
         schema: payItemSchema,
         batcher: paying,
         budgetMs,
+        deadlineMs,
         undecided: (item, outcome) => ({ ...noPayment(item), outcome }),
       }),
-    void: (items) =>
+    void: (items, deadlineMs) =>
       answerItems(world, items, {
         schema: voidItemSchema,
         batcher: voiding,
         budgetMs,
+        deadlineMs,
         undecided: (item, outcome: Undecided) => ({
           order_id: fieldOf(item, 'order_id'),
           payment_id: null,

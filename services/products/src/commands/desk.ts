@@ -16,10 +16,10 @@ import type { Shelf } from '../shelf.ts'
 import { productIdsOf } from '../store.ts'
 import { release, reserve } from './reservations.ts'
 
-/** The two commands: any items in, one outcome per item out, in order. */
+/** The two commands: any items in, one outcome per item out, in order, before the caller gives up. */
 export type Desk = {
-  reserve: (items: unknown[]) => Promise<ReserveOutcome[]>
-  release: (items: unknown[]) => Promise<ReleaseOutcome[]>
+  reserve: (items: unknown[], deadlineMs?: number) => Promise<ReserveOutcome[]>
+  release: (items: unknown[], deadlineMs?: number) => Promise<ReleaseOutcome[]>
 }
 
 // Several at once, so that batches over different products don't wait for each other.
@@ -50,10 +50,20 @@ export function createDesk(world: World<Config>, sequencer: Sequencer, shelf: Sh
   })
   const how = { budgetMs: world.config.COMMAND_BUDGET_MS, undecided }
   return {
-    reserve: (items) =>
-      answerItems(world, items, { ...how, schema: reserveItemSchema, batcher: reserving }),
-    release: (items) =>
-      answerItems(world, items, { ...how, schema: releaseItemSchema, batcher: releasing }),
+    reserve: (items, deadlineMs) =>
+      answerItems(world, items, {
+        ...how,
+        deadlineMs,
+        schema: reserveItemSchema,
+        batcher: reserving,
+      }),
+    release: (items, deadlineMs) =>
+      answerItems(world, items, {
+        ...how,
+        deadlineMs,
+        schema: releaseItemSchema,
+        batcher: releasing,
+      }),
   }
 }
 
