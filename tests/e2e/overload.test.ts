@@ -1,0 +1,96 @@
+/** Proves that a shop with five times the buyers that it needs goes on selling as much, in bounded time, and recovers at once. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { Pool } from 'undici'
+import { checkBooks, newProduct, openShop, type TestShop } from './shop.ts'
+
+let at: TestShop
+let tokens: string[]
+let pool: Pool
+let sent = 0
+
+before(async () => {
+  at = await openShop()
+  tokens = await Promise.all([1, 2, 3, 4].map(() => at.newCustomer()))
+  for (let n = 0; n < 20; n += 1) await newProduct(at, `wanted-${n}`, 10_000_000)
+  // Enough that what is offered waits at the shop's door, not at ours.
+  pool = new Pool(at.shop.urls.orders, { connections: 1_280, pipelining: 1 })
+})
+after(async () => {
+  await pool.destroy()
+  await at.close()
+})
+
+type Answer = { status: number; ms: number }
+
+/** One order, under a key of its own. */
+function buy(): Promise<Answer> {
+  sent += 1
+  let startedMs = performance.now()
+  const line = { product_id: `wanted-${sent % 20}`, quantity: 1 }
+  return new Promise((resolve) => {
+    let status = 0
+    const over = () => resolve({ status, ms: performance.now() - startedMs })
+    pool.dispatch(
+      {
+        method: 'POST',
+        path: '/orders',
+        headers: {
+          'content-type': 'application/json',
+          authorization: `Bearer ${tokens[sent % tokens.length]}`,
+          'idempotency-key': `overload-${sent}`,
+        },
+        body: JSON.stringify({ line_items: [line], payment_method: 'pm_card_visa' }),
+      },
+      {
+        // From when it is sent: what waits for a connection waits here, not at the shop.
+        onRequestStart: () => void (startedMs = performance.now()),
+        onResponseStart: (_controller, statusCode) => void (status = statusCode),
+        onResponseData() {},
+        onResponseEnd: over,
+        onResponseError: over,
+      },
+    )
+  })
+}
+
+/** `clients` who buy again as soon as they have an answer. */
+async function buyInTurn(clients: number, seconds: number): Promise<Answer[]> {
+  const answers: Answer[] = []
+  const endMs = performance.now() + seconds * 1_000
+  const client = async () => {
+    while (performance.now() < endMs) answers.push(await buy())
+  }
+  await Promise.all(Array.from({ length: clients }, client))
+  return answers
+}
+
+const confirmed = (answers: Answer[]) => answers.filter(({ status }) => status === 201)
+const percentile = (answers: Answer[], share: number) =>
+  answers.map(({ ms }) => ms).toSorted((a, b) => a - b)[Math.floor(answers.length * share)] ?? 0
+
+test('rule 13: five times the buyers: as much is sold, in bounded time, and the shop recovers at once', async (t) => {
+  const [clients, seconds] = [256, 5]
+  await buyInTurn(clients, 4) // warm
+  const peak = confirmed(await buyInTurn(clients, seconds)).length / seconds
+  const answers = await buyInTurn(5 * clients, seconds)
+  const goodput = confirmed(answers).length / seconds
+  const accepted = answers.filter(({ status }) => status !== 503)
+  const afterwards = await buyInTurn(16, 2)
+  t.diagnostic(
+    `peak ${peak.toFixed(0)}/s, goodput ${goodput.toFixed(0)}/s, shed ${answers.length - accepted.length}, ` +
+      `accepted p99 ${percentile(accepted, 0.99).toFixed(0)} ms, ` +
+      `afterwards p99 ${percentile(afterwards, 0.99).toFixed(0)} ms`,
+  )
+  const told = new Set(answers.map(({ status }) => status))
+  assert.deepEqual(
+    [...told].filter((status) => ![201, 202, 503].includes(status)),
+    [],
+  )
+  assert.ok(goodput >= 0.8 * peak, `goodput ${goodput}/s of ${peak}/s`)
+  // What was let in is answered when its wait of 5 s is over, whatever comes meanwhile.
+  assert.ok(percentile(accepted, 0.99) < 8_000)
+  assert.deepEqual(new Set(afterwards.map(({ status }) => status)), new Set([201]))
+  assert.ok(percentile(afterwards, 0.99) < 2_000)
+  await checkBooks(at)
+})
