@@ -16,7 +16,7 @@ export type AdaptiveLimit = {
   underWay: () => number
 }
 
-const MIN_LIMIT = 32
+const MIN_LIMIT = 64
 const MAX_LIMIT = 4_096
 const FIRST_LIMIT = 1_024
 const BROWSING_SHARE = 0.7

@@ -88,6 +88,6 @@ test('slow answers shrink the limit, unless a peer was what was slow (202)', asy
       await clock.advance(100)
     }
     void fill('POST', 1_024)
-    assert.equal(waiting.length, status === 202 ? 1_024 : 32)
+    assert.equal(waiting.length, status === 202 ? 1_024 : 64)
   }
 })

@@ -41,10 +41,10 @@ test('it opens when half of the last twenty calls failed', () => {
   assert.equal(breaker.isOpen(), true)
 })
 
-test('one call tries it after 1 s, doubling to 10 s while trials fail; a success closes it', async () => {
+test('one call tries it after 1 s, doubling to 5 s while trials fail; a success closes it', async () => {
   const { breaker, fail, clock } = open()
   fail(4)
-  for (const openMs of [1_000, 2_000, 4_000, 8_000, 10_000, 10_000]) {
+  for (const openMs of [1_000, 2_000, 4_000, 5_000, 5_000]) {
     await clock.advance(openMs - 1)
     assert.equal(breaker.allows(), false)
     await clock.advance(1)
@@ -52,7 +52,7 @@ test('one call tries it after 1 s, doubling to 10 s while trials fail; a success
     assert.equal(breaker.isOpen(), true)
     fail(1)
   }
-  await clock.advance(10_000)
+  await clock.advance(5_000)
   assert.equal(breaker.allows(), true)
   breaker.succeeded()
   assert.deepEqual([breaker.isOpen(), breaker.allows(), breaker.allows()], [false, true, true])

@@ -17,9 +17,9 @@ const ROW = 4
 /** Or half of so many last calls. */
 const LAST = 20
 const FIRST_OPEN_MS = 1_000
-const LONGEST_OPEN_MS = 10_000
+const LONGEST_OPEN_MS = 5_000
 
-/** Opens for 1 s, doubling to 10 s while trials fail; its first success closes it. */
+/** Opens for 1 s, doubling to 5 s while trials fail; its first success closes it. */
 export function createBreaker({ clock, random }: { clock: Clock; random: Random }): Breaker {
   let state: 'closed' | 'open' | 'trial' = 'closed'
   let row = 0
