@@ -4,7 +4,7 @@ import type { World } from '@quartet/kit/world'
 import { findProducts, type Listing } from './store/catalog.ts'
 
 /** What `GET /products/:id` answers with, ready to be sent. */
-export type Answer = { body: string; headers: Record<string, string> }
+type Answer = { body: string; headers: Record<string, string> }
 
 export type Shelf = {
   read: (id: string) => Promise<Listing | undefined>
