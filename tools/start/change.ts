@@ -12,11 +12,7 @@ const USAGE = `  npm run restart                    everything, one replica at a
 
 async function main(): Promise<void> {
   const [verb, ...args] = process.argv.slice(2)
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: { help: { type: 'boolean', short: 'h' }, data: { type: 'string' } },
-  })
+  const { values, positionals } = parse(args)
   if (values.help === true) return console.log(USAGE)
   const commands = verb === 'scale' ? scaling(positionals) : restarting(positionals)
   const dataDir = readDataOption(values.data === undefined ? [] : ['--data', values.data])
@@ -25,6 +21,16 @@ async function main(): Promise<void> {
     throw new Explained(`Quartet is not running on ${dataDir}. "npm start" starts it.`)
   }
   for (const command of commands) await sendCommand(shop.control, command, console.log)
+}
+
+function parse(args: string[]) {
+  const options = { help: { type: 'boolean', short: 'h' }, data: { type: 'string' } } as const
+  try {
+    return parseArgs({ args, allowPositionals: true, options })
+  } catch (error) {
+    const reason = error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error)
+    throw new Explained(`${reason}.\n${USAGE}`, { cause: error })
+  }
 }
 
 function restarting(names: string[]): Command[] {

@@ -50,13 +50,7 @@ export function createReplicaSet(options: ReplicaSetOptions): ReplicaSet {
     all: members.all,
     serving: members.serving,
     ready: Promise.all(firstOnes).then(() => undefined),
-    restart: (report) =>
-      inTurn(async () => {
-        for (const old of members.all()) {
-          await addReady(members, options, report)
-          await retire(members, old, report)
-        }
-      }),
+    restart: (report) => inTurn(() => replaceAll(members, options, report)),
     scale: (wanted, report) =>
       inTurn(async () => {
         while (members.all().length < wanted) await addReady(members, options, report)
@@ -131,6 +125,24 @@ async function addReady(
   }
   members.setServing(added, true)
   report(`${added.name} is ready (pid ${added.pid()})`)
+}
+
+// The next one starts while the one before is still leaving, which takes about as long.
+async function replaceAll(
+  members: Members,
+  options: ReplicaSetOptions,
+  report: Report,
+): Promise<void> {
+  let leaving = Promise.resolve()
+  try {
+    for (const old of members.all()) {
+      await addReady(members, options, report)
+      await leaving
+      leaving = retire(members, old, report)
+    }
+  } finally {
+    await leaving
+  }
 }
 
 async function retire(members: Members, replica: KeptProcess, report: Report): Promise<void> {

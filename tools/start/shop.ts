@@ -56,6 +56,8 @@ type Opening = ClaimedData & {
 
 const CHECKOUT = resolve(import.meta.dirname, '../..')
 const ONE_PROCESS = join(import.meta.dirname, 'one-process.ts')
+// Compiled code is kept: a process starts in half the CPU time.
+const COMPILED = join(CHECKOUT, 'node_modules/.cache/quartet')
 const READY_TIMEOUT_MS = 30_000
 
 // New work is cut off first, then what drives orders, then those it calls on the way.
@@ -181,6 +183,7 @@ type Kept = { name: string; script: string; env: Environment; graceMs: number }
 function keep(shop: Opening, kept: Kept): KeptProcess {
   return keepProcess({
     ...kept,
+    env: { ...kept.env, NODE_COMPILE_CACHE: COMPILED },
     logFile: inData.log(shop.dataDir, kept.name),
     onChange: () => changed(shop),
     tell(event) {
