@@ -8,13 +8,13 @@ import { createTestClock } from './testing.ts'
 const KINDS: Record<string, Kind> = { 'GET /things': 'browsing', 'POST /things': 'work' }
 
 /** A server that holds every request until `answer`. */
-function open(status = 201) {
+function open(status = 201, sleep?: (delayMs: number) => Promise<void>) {
   const clock = createTestClock()
   const metrics = createMetrics('test')
   const waiting: (() => void)[] = []
   const fetch = admit(
     () => new Promise((resolve) => waiting.push(() => resolve(new Response(null, { status })))),
-    { clock },
+    { clock, timers: { ...clock.timers, ...(sleep && { sleep }) } },
     { targetMs: 500, kindOf: (method, path) => KINDS[`${method} ${path}`], metrics },
   )
   const send = (method: string, path: string) =>
@@ -31,9 +31,11 @@ function open(status = 201) {
 }
 
 test('above the limit a request is shed with 503, a code and Retry-After, and nothing is done', async () => {
-  const { fill, send, waiting, metrics, answer } = open()
+  const { fill, send, waiting, metrics, answer, clock } = open()
   const asked = fill('POST', 1_024)
-  const response = await send('POST', '/things?x=1')
+  const shed = send('POST', '/things?x=1')
+  await clock.advance(250)
+  const response = await shed
   assert.equal(waiting.length, 1_024)
   assert.equal(response.status, 503)
   assert.equal(response.headers.get('retry-after'), '1')
@@ -50,9 +52,11 @@ test('above the limit a request is shed with 503, a code and Retry-After, and no
 })
 
 test('browsing has seven tenths of the room, and work the rest too', async () => {
-  const { fill, send, waiting } = open()
+  const { fill, send, waiting, clock } = open()
   void fill('GET', 717)
-  assert.equal((await send('GET', '/things')).status, 503)
+  const shed = send('GET', '/things')
+  await clock.advance(250)
+  assert.equal((await shed).status, 503)
   void send('POST', '/things')
   assert.equal(waiting.length, 718)
 })
@@ -65,6 +69,20 @@ test('what has no kind is let in always', () => {
   assert.equal(waiting.length, before + 3)
 })
 
+test('refusals are told after 250 ms, but only so many wait: one more is told at once', async () => {
+  const sleeps: { delayMs: number; wake: () => void }[] = []
+  const sleep = (delayMs: number) => new Promise<void>((wake) => sleeps.push({ delayMs, wake }))
+  const { fill, send } = open(201, sleep)
+  void fill('POST', 1_024)
+  const refused = fill('POST', 4_096)
+  assert.equal((await send('POST', '/things')).status, 503)
+  assert.deepEqual([sleeps.length, sleeps[0]?.delayMs], [4_096, 250])
+  for (const { wake } of sleeps) wake()
+  for (const { status } of await refused) assert.equal(status, 503)
+  void send('POST', '/things')
+  assert.equal(sleeps.length, 4_097)
+})
+
 test('a request that fails leaves its room', async () => {
   const fetch = admit(() => Promise.reject(new Error('broken')), createWorld(), {
     targetMs: 500,
@@ -75,7 +93,10 @@ test('a request that fails leaves its room', async () => {
   }
 })
 
-const createWorld = () => ({ clock: createTestClock() })
+function createWorld() {
+  const clock = createTestClock()
+  return { clock, timers: clock.timers }
+}
 
 test('slow answers shrink the limit, unless a peer was what was slow (202)', async () => {
   for (const status of [202, 201]) {

@@ -3,8 +3,7 @@ import type { Counter } from 'prom-client'
 import { createAdaptiveLimit, type Kind } from './adaptive-limit.ts'
 import { Problem, problemDocument } from './problem.ts'
 import { countOutcomes, gauge, type Metrics } from './telemetry.ts'
-import type { Clock } from './time.ts'
-import type { App } from './world.ts'
+import type { App, World } from './world.ts'
 
 export type { Kind } from './adaptive-limit.ts'
 
@@ -15,6 +14,10 @@ export type AdmissionOptions = {
   kindOf: (method: string, path: string) => Kind | undefined
   metrics?: Metrics
 }
+
+/** A refusal is told after this time: who asks again at once, all the time, would cost more than work does. */
+const HOLD_MS = 250
+const MAX_HELD = 4_096
 
 /** What took the way through this process. Other answers came early, or late because a peer did (202). */
 const COUNTED = new Set([200, 201, 402, 409])
@@ -27,11 +30,22 @@ const overloaded = new Problem('unavailable', 'Overloaded', {
 /** Puts a door before `fetch` that sheds with 503 `overloaded` and Retry-After; browsing first. */
 export function admit(
   fetch: App['fetch'],
-  { clock }: { clock: Clock },
+  { clock, timers }: Pick<World<unknown>, 'clock' | 'timers'>,
   { targetMs, kindOf, metrics }: AdmissionOptions,
 ): App['fetch'] {
   const limit = createAdaptiveLimit({ clock }, { targetMs })
   const shed = metrics && describe(metrics, limit)
+  let held = 0
+
+  async function refuse(path: string): Promise<Response> {
+    if (held < MAX_HELD) {
+      held += 1
+      await timers.sleep(HOLD_MS)
+      held -= 1
+    }
+    return refusal(path)
+  }
+
   return async (request) => {
     const path = pathOf(request.url)
     const kind = kindOf(request.method, path)
@@ -62,7 +76,7 @@ function describe(
 }
 
 // Text and plain headers: what is shed in thousands must not build more than that.
-function refuse(path: string): Response {
+function refusal(path: string): Response {
   return new Response(JSON.stringify(problemDocument(overloaded, path)), {
     status: overloaded.status,
     headers: { 'content-type': 'application/problem+json', 'retry-after': '1' },
