@@ -70,8 +70,10 @@ export async function openShop(
   }
 }
 
+// Test files run at the same time: each looks first where no other does.
 async function freePortBase(): Promise<number> {
-  for (let base = 23_000; base < 60_000; base += 100) {
+  const first = 23_000 + (process.pid % 150) * 100
+  for (let base = first; base < 60_000; base += 100) {
     const ports = [...PROCESSES.map((name) => planShop(base).ports[name]), base + 32]
     const free = await Promise.all(ports.map((port) => isFree(port)))
     if (free.every(Boolean)) return base
