@@ -42,8 +42,10 @@ export function createCheckout(world: World<Config>, peers: Peers, sequencer: Se
   const placing = createPlacing(world, sequencer)
   const foreground = createLanes(world, peers, sequencer)
   const background = createLanes(world, peers, sequencer)
-  const recovery = createRecovery(world, (order, attempts) =>
-    drive(world, background, order, attempts),
+  const recovery = createRecovery(
+    world,
+    (order, attempts) => drive(world, background, order, attempts),
+    peers.isOneDown,
   )
   const driving = new Set<Promise<unknown>>()
 

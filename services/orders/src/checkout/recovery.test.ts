@@ -78,6 +78,29 @@ test('an order whose drive fails for ever is tried again and again, and hinders 
   assert.equal(timesOf('ord_sound'), 3, 'nobody closes it in this test')
 })
 
+test('rule 13: recovery has so many orders in hand, and few while a neighbour is down', async () => {
+  await orphans(...Array.from({ length: 600 }, (_, n) => `ord_many_${n}`))
+  let inHand = 0
+  let isDown = true
+  const gate = Promise.withResolvers<void>()
+  const drive = async (order: Order) => {
+    inHand += 1
+    await gate.promise
+    return order
+  }
+  const recovery = createRecovery(world, drive, () => isDown)
+  recovery.start()
+  await pass(12_000)
+  assert.equal(inHand, 50)
+  isDown = false
+  await pass(1_000)
+  assert.equal(inHand, 500)
+  gate.resolve()
+  await pass(1_000)
+  assert.equal(inHand, 600)
+  await whileAdvancing(clock, recovery.stop())
+})
+
 test('a stop waits for the drives in hand', async () => {
   await orphans('ord_in_hand')
   const driving = Promise.withResolvers<Order>()

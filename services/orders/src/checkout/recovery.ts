@@ -20,12 +20,17 @@ const POLL_MS = 1_000
 const MIN_WAIT_MS = 20
 /** Orders in recovery's hands at once: its share beside waiting customers (rule 13). */
 const MAX_IN_HAND = 500
+/** While a neighbour is down nothing ends: enough to try it, not so many that others feel it. */
+const MAX_WHILE_DOWN = 50
+/** Between rounds when more is due than may be in hand. */
+const FULL_WAIT_MS = 100
 
 type Drive = (order: Order, attempts: number) => Promise<Order>
 
 /** Claims what is due and drives it; `drive` must end by itself. */
-function createDrivers(world: World<Config>, drive: Drive) {
+function createDrivers(world: World<Config>, drive: Drive, isOneDown: () => boolean) {
   const inHand = new Set<Promise<void>>()
+  const room = () => (isOneDown() ? MAX_WHILE_DOWN : MAX_IN_HAND) - inHand.size
 
   async function driveOne(order: Order, attempts: number): Promise<void> {
     try {
@@ -40,37 +45,43 @@ function createDrivers(world: World<Config>, drive: Drive) {
 
   return {
     ended: () => Promise.all(inHand),
-    async claimAndDrive(): Promise<void> {
-      const limit = MAX_IN_HAND - inHand.size
-      if (limit <= 0) return
+    /** Says whether it took all that is due, as far as it knows. */
+    async claimAndDrive(): Promise<boolean> {
+      const limit = room()
+      if (limit <= 0) return false
       const now = new Date(world.clock.now())
       const leaseUntil = new Date(now.getTime() + world.config.LEASE_MS)
       const due = await world.db.transaction((tx) => claimDueOrders(tx, { now, leaseUntil, limit }))
       const attempts = new Map(due.map((row) => [row.order_id, row.attempts]))
-      if (attempts.size === 0) return
+      if (attempts.size === 0) return true
       for (const order of await readOrders(world, [...attempts.keys()])) {
         if (order === undefined) continue
         const driven = driveOne(order, attempts.get(order.id) ?? 1)
         inHand.add(driven)
         void driven.finally(() => inHand.delete(driven))
       }
+      return attempts.size < limit
     },
   }
 }
 
 /** Recovery by `drive`, which a waiting customer's order goes through too. */
-export function createRecovery(world: World<Config>, drive: Drive): Recovery {
-  const drivers = createDrivers(world, drive)
+export function createRecovery(
+  world: World<Config>,
+  drive: Drive,
+  isOneDown: () => boolean = () => false,
+): Recovery {
+  const drivers = createDrivers(world, drive, isOneDown)
   let openOrders = 0
   const rounds = createRounds(world, {
     name: 'recovery',
     pollMs: POLL_MS,
     minWaitMs: MIN_WAIT_MS,
     async run() {
-      await drivers.claimAndDrive()
+      const tookAll = await drivers.claimAndDrive()
       const { count, nextDriveAt } = await surveyOpenOrders(world.db, world.config.MAX_OPEN_ORDERS)
       openOrders = count
-      return nextDriveAt
+      return tookAll ? nextDriveAt : new Date(world.clock.now() + FULL_WAIT_MS)
     },
   })
   return {
