@@ -59,7 +59,7 @@ function clientsOf({ urls }: TestShop['shop']): { name: string; count: number; a
 }
 
 // People pause, too: connections that were idle for a while are used again.
-const PAUSES_MS = [60, 150, 400, 1_100]
+const PAUSES_MS = [100, 250, 500, 1_100]
 
 /** What becomes of the requests that all clients send, one after another each, while `work` runs. */
 async function underLoad(work: () => Promise<unknown>): Promise<Outcomes> {
@@ -139,10 +139,11 @@ test('a replica killed by -9 and one that freezes: the others go on, both are re
   await checkBooks(at)
 })
 
-test('replicas are added and taken while it runs, under load', async () => {
+test('under load replicas are added and taken, and the only gateway is replaced', async () => {
   const outcomes = await underLoad(async () => {
     await at.shop.change({ do: 'scale', name: 'orders', count: 3 })
     await at.shop.change({ do: 'scale', name: 'products', count: 1 })
+    await at.shop.change({ do: 'restart', name: 'gateway' })
   })
   const names = [...at.shop.processes.keys()]
   assert.equal(names.filter((name) => name.startsWith('orders')).length, 3)

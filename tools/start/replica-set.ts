@@ -136,7 +136,10 @@ async function replaceAll(
   let leaving = Promise.resolve()
   try {
     for (const old of members.all()) {
-      await addReady(members, options, report)
+      await addReady(members, options, report).catch((error: unknown) => {
+        if (!(error instanceof Explained)) throw error
+        throw new Explained(`${error.message}\n${old.name} stays as it is.`, { cause: error })
+      })
       await leaving
       leaving = retire(members, old, report)
     }
