@@ -2,21 +2,29 @@
 import type { MiddlewareHandler } from 'hono'
 import { Problem } from './problem.ts'
 
-/**
- * Refuses bodies of more than `maxSize` bytes with a 413 problem: by their Content-Length, else by
- * reading them. Hono's own `body-limit` fails on requests of @hono/node-server that have no
- * Content-Length, unless that is let to replace the global Request.
- */
+/** Hono's middleware of it. */
 export function limitedBody(maxSize: number): MiddlewareHandler {
   return async (c, next) => {
     const { raw } = c.req
-    if (raw.method === 'GET' || raw.method === 'HEAD') return next()
-    const length = raw.headers.get('content-length')
-    if (length === null || raw.headers.has('transfer-encoding')) {
-      c.req.raw = await readWithin(raw, maxSize)
-    } else if (!(Number(length) <= maxSize)) throw tooLarge(maxSize)
-    return next()
+    if (raw.method !== 'GET' && raw.method !== 'HEAD') {
+      c.req.raw = await withLimitedBody(raw, maxSize)
+    }
+    await next()
   }
+}
+
+/**
+ * The request, to be read on: one with a body of more than `maxSize` bytes throws a 413 problem, by its
+ * Content-Length, else by reading it. Hono's own `body-limit` fails on requests of @hono/node-server
+ * that have no Content-Length, unless that is let to replace the global Request.
+ */
+export async function withLimitedBody(request: Request, maxSize: number): Promise<Request> {
+  const length = request.headers.get('content-length')
+  if (length === null || request.headers.has('transfer-encoding')) {
+    return readWithin(request, maxSize)
+  }
+  if (!(Number(length) <= maxSize)) throw tooLarge(maxSize)
+  return request
 }
 
 /** The same request with its body read; without one when it is empty. */

@@ -110,7 +110,7 @@ async function moveOutbox(tx: Tx): Promise<number | 'busy'> {
   )
   if (lock?.taken !== true) return 'busy'
   // A later statement, so that its snapshot is newer than the lock.
-  const moved = await tx.query(
+  const [moved] = await tx.query<{ count: number }>(
     `with taken as (
        delete from outbox where position in (select position from outbox order by position limit $1)
        returning *
@@ -118,12 +118,13 @@ async function moveOutbox(tx: Tx): Promise<number | 'busy'> {
        update event_counter set last_sequence = last_sequence + (select count(*) from taken)
        where exists (select from taken)
        returning last_sequence - (select count(*) from taken) as base
+     ), numbered as (
+       insert into events (sequence, id, type, subject, time, data)
+       select base + row_number() over (order by position), id, type, subject, time, data
+       from taken, counter
      )
-     insert into events (sequence, id, type, subject, time, data)
-     select base + row_number() over (order by position), id, type, subject, time, data
-     from taken, counter
-     returning sequence`,
+     select count(*) from taken`,
     [BATCH_SIZE],
   )
-  return moved.length
+  return moved?.count ?? 0
 }

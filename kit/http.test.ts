@@ -374,6 +374,11 @@ test('/openapi.json is an OpenAPI 3.1 document whose references all lead somewhe
   assert.doesNotMatch(source, /"nullable"/) // a word of 3.0
 })
 
+test('no route of its own keeps a service from Hono’s fastest router', async () => {
+  await get('/health/live')
+  assert.equal(http.router.name, 'SmartRouter + RegExpRouter')
+})
+
 test('/docs is a page with its script and style, all served from here', async () => {
   const page = await get('/docs')
   assert.match(page.headers.get('content-type') ?? '', /^text\/html/)

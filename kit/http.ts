@@ -4,7 +4,7 @@ import { HTTPException } from 'hono/http-exception'
 import { routePath } from 'hono/route'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { z } from 'zod'
-import { limitedBody } from './body-limit.ts'
+import { withLimitedBody } from './body-limit.ts'
 import { deadlineExceeded, deadlineOf, TIMEOUT_HEADER } from './deadline.ts'
 import { addDocs } from './docs.ts'
 import { ConnectionLost, isDataError, isOverload, sqlState } from './postgres.ts'
@@ -45,11 +45,7 @@ export function createHttp(
     },
   })
   http.use(measured(world, metrics))
-  http.use(inTime(world))
-  http.use('/commands/*', limitedBody(MAX_COMMAND_BODY_BYTES))
-  http.use(onlyJson)
-  const limited = limitedBody(MAX_BODY_BYTES)
-  http.use((c, next) => (c.req.path.startsWith('/commands/') ? next() : limited(c, next)))
+  http.use(checked(world))
   http.onError((error, c) => problemResponse(toProblem(world, error, c), c.req.path))
   http.notFound((c) => problemResponse(new Problem('not_found', 'Not found'), c.req.path))
   addHealth(http, world, options)
@@ -99,14 +95,22 @@ function measured(
   }
 }
 
-function inTime({ clock }: Pick<World<unknown>, 'clock'>): MiddlewareHandler<HttpEnv> {
-  return (c, next) => {
+/** Refuses what comes too late, is not JSON, or is too large: one middleware, since each costs. */
+function checked({ clock }: Pick<World<unknown>, 'clock'>): MiddlewareHandler<HttpEnv> {
+  return async (c, next) => {
     const deadlineMs = deadlineOf(c.req.header(TIMEOUT_HEADER), clock)
     if (deadlineMs !== undefined) {
       if (deadlineMs <= clock.now()) throw deadlineExceeded
       c.set('deadlineMs', deadlineMs)
     }
-    return next()
+    const { method, path } = c.req
+    if (method !== 'GET' && method !== 'HEAD') {
+      const type = c.req.header('content-type')
+      if (type !== undefined && !JSON_TYPE.test(type)) throw notJson()
+      const limit = path.startsWith('/commands/') ? MAX_COMMAND_BODY_BYTES : MAX_BODY_BYTES
+      c.req.raw = await withLimitedBody(c.req.raw, limit)
+    }
+    await next()
   }
 }
 
@@ -116,14 +120,6 @@ const notJson = () =>
   new Problem('unsupported_media_type', 'Unsupported content type', {
     detail: 'Send Content-Type: application/json.',
   })
-
-const onlyJson: MiddlewareHandler<HttpEnv> = async (c, next) => {
-  const type = c.req.header('content-type')
-  if (type !== undefined && c.req.method !== 'GET' && !JSON_TYPE.test(type)) {
-    throw notJson()
-  }
-  return next()
-}
 
 function toProblem(
   { log }: Pick<World<unknown>, 'log'>,

@@ -25,12 +25,22 @@ export const idInPath = z.object({
   id: z.string().openapi({ param: { name: 'id', in: 'path' } }),
 })
 
-/** The header of a request that takes effect once, however often it is sent. */
-export const keyHeader = z.object({
-  'idempotency-key': z.string().optional().openapi({
-    description: 'Repeat the request with the same key as often as needed: it takes effect once.',
-  }),
+/**
+ * A header, for documents alone: whoever reads it checks it. Declared as a schema it would have every
+ * request's headers copied three times.
+ */
+export const header = (name: string, description: string) => ({
+  name,
+  in: 'header' as const,
+  description,
+  schema: { type: 'string' as const },
 })
+
+/** The header of a request that takes effect once, however often it is sent. */
+export const keyHeader = header(
+  'Idempotency-Key',
+  'Repeat the request with the same key as often as needed: it takes effect once.',
+)
 
 /** A route that wants a bearer token. */
 export const security = [{ bearer: [] }]

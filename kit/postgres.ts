@@ -1,6 +1,7 @@
 /** Owns the way to PostgreSQL: queries, transactions, which failures are tried again and which are told apart. */
 import { createHash } from 'node:crypto'
 import pg from 'pg'
+import { toArrayLiteral } from './array-literal.ts'
 import type { Log } from './log.ts'
 import type { Random } from './random.ts'
 import type { Timers } from './time.ts'
@@ -170,7 +171,10 @@ async function run<Row>(
 ): Promise<Row[]> {
   const name = names.of(text)
   try {
-    const query = name === undefined ? { text, values } : { name, text, values }
+    const literals = values.map((value) =>
+      Array.isArray(value) ? (toArrayLiteral(value) ?? value) : value,
+    )
+    const query = { text, values: literals, ...(name === undefined ? {} : { name }) }
     return (await ask<Row & pg.QueryResultRow>(client, query)).rows
   } catch (error) {
     if (name !== undefined && isStalePlan(error)) names.renew(text, name)

@@ -1,7 +1,9 @@
 /** Proves that a shop with five times the buyers that it needs goes on selling as much, in bounded time, and recovers at once. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import pg from 'pg'
 import { Pool } from 'undici'
+import { joinPostgres } from '../../tools/postgres/join.ts'
 import { checkBooks, newProduct, openShop, type TestShop } from './shop.ts'
 
 let at: TestShop
@@ -104,6 +106,37 @@ test('rule 13: five times the buyers: as much is sold, in bounded time, and the 
   assert.ok(percentile(afterwards, 0.99) < 2_000)
   await checkBooks(at)
 })
+
+// An update that leaves its page writes every index of its table anew: twice the work of an order.
+test('what that load wrote twice stayed in its page (HOT)', async () => {
+  const written = {
+    orders: await updatesOf('orders', 'orders'),
+    products: await updatesOf('products', 'reservations'),
+    payments: await updatesOf('payments', 'payments'),
+  }
+  for (const [service, { updates, hot }] of Object.entries(written)) {
+    assert.ok(updates > 1_000, `${service}: ${updates} updates`)
+    assert.ok(hot / updates > 0.8, `${service}: ${hot} of ${updates}`)
+  }
+})
+
+/** How often rows were updated, and how often in their page. Connections tell within a second. */
+async function updatesOf(database: string, table: string) {
+  const server = await joinPostgres({ dataDir: at.shop.dataDir, port: at.shop.ports.postgres })
+  const client = new pg.Client({ connectionString: await server.urlOf('postgres', database) })
+  await client.connect()
+  try {
+    const { rows } = await client.query<{ updates: number; hot: number }>(
+      `select n_tup_upd::float8 as updates, n_tup_hot_upd::float8 as hot
+       from pg_stat_user_tables where relname = $1`,
+      [table],
+    )
+    return rows[0] ?? { updates: 0, hot: 0 }
+  } finally {
+    await client.end()
+    await server.leave()
+  }
+}
 
 /** Opens one of the pool's connections: what is measured is the shop, not how it is reached. */
 const connect = async () => {

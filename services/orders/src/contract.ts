@@ -130,10 +130,8 @@ export const routes = {
     description:
       'Reserves the stock, pays, and answers with the confirmed order. Without `payment_method` ' +
       'the stock is held until the order is paid by POST /payments or expires.',
-    request: {
-      headers: keyHeader,
-      body: body(placeOrderSchema),
-    },
+    parameters: [keyHeader],
+    request: { body: body(placeOrderSchema) },
     responses: {
       201: json(orderSchema, 'Confirmed'),
       202: json(orderSchema, 'Accepted: still pending, completes by itself or waits for the buyer'),
@@ -173,7 +171,8 @@ export const routes = {
     tags,
     security,
     summary: 'Cancel an order that is not fulfilled: releases its stock and refunds its payment',
-    request: { params: idInPath, headers: keyHeader },
+    parameters: [keyHeader],
+    request: { params: idInPath },
     responses: {
       200: json(orderSchema, 'Canceled'),
       202: json(orderSchema, 'Canceling: the way back is under way and will be completed'),
@@ -187,7 +186,8 @@ export const routes = {
     tags,
     security,
     summary: 'Mark a confirmed order as fulfilled (admin)',
-    request: { params: idInPath, headers: keyHeader },
+    parameters: [keyHeader],
+    request: { params: idInPath },
     responses: {
       200: json(orderSchema, 'Completed'),
       404: problem('Order not found'),

@@ -3,6 +3,7 @@ import { forbidden, type Authenticator, type Principal } from '@quartet/kit/auth
 import { decodeCursor, toPage } from '@quartet/kit/cursor'
 import { notFound, type Http } from '@quartet/kit/http'
 import { idempotencyKeyOf, keyReused } from '@quartet/kit/idempotency'
+import { jsonAnswer } from '@quartet/kit/json-answer'
 import { Problem } from '@quartet/kit/problem'
 import type { World } from '@quartet/kit/world'
 import type { PlaceOutcome } from './actions.ts'
@@ -37,7 +38,7 @@ function addPlacing(http: Http, { world, authenticator, checkout }: Dependencies
     const refusal = refusalOf(order, replayed)
     if (refusal !== undefined) throw refusal
     const status = statusOf(order)
-    return c.json(toResource(order), status, {
+    return jsonAnswer(toResource(order), status, {
       ...replayed,
       ...(status === 202 ? { 'retry-after': '1' } : {}),
       location: `/orders/${order.id}`,

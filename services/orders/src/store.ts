@@ -1,5 +1,5 @@
 /** Owns the SQL of orders. Every function takes the transaction first; batches are sorted by key. */
-import type { Tx } from '@quartet/kit/postgres'
+import type { Transaction, Tx } from '@quartet/kit/postgres'
 import type { Order, OrderStatus } from './domain.ts'
 
 type OrderRow = {
@@ -138,34 +138,32 @@ export type OrderWrite = { order: Order; from: OrderStatus }
  * a writer who doesn't know leaves it. Returns the rows that were still in that status, as written.
  */
 export async function updateOrders(
-  tx: Tx,
+  tx: Transaction,
   writes: OrderWrite[],
   now: Date,
 ): Promise<Map<string, Order>> {
   const orders = writes.map(({ order }) => order)
+  const ids = column(orders, (order) => order.id)
+  // A statement of its own: joined to the update below it would be read once per order.
+  tx.send('select from orders where id = any($1) order by id for update', [ids])
   const rows = await tx.query<Pick<OrderRow, 'id' | 'priced_lines' | 'totals' | 'payment_id'>>(
-    `with new as materialized (
-       select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[],
-         $7::jsonb[], $8::text[], $9::text[], $10::text[], $11::jsonb[], $12::timestamptz[])
-       as new (id, from_status, status, payment_status, fulfillment_status, priced_lines,
-         totals, payment_id, cancel_reason, decline_code, next_action, confirmed_at)
-     ), locked as materialized (
-       select id from orders where id = any($1) order by id for update
-     )
-     update orders set status = new.status, payment_status = new.payment_status,
+    `update orders set status = new.status, payment_status = new.payment_status,
        fulfillment_status = new.fulfillment_status,
        priced_lines = coalesce(new.priced_lines, orders.priced_lines),
        totals = coalesce(new.totals, orders.totals),
        payment_id = coalesce(new.payment_id, orders.payment_id), cancel_reason = new.cancel_reason,
        decline_code = new.decline_code, next_action = new.next_action,
        confirmed_at = new.confirmed_at, updated_at = $13
-     from new join locked using (id)
+     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[],
+         $7::jsonb[], $8::text[], $9::text[], $10::text[], $11::jsonb[], $12::timestamptz[])
+       as new (id, from_status, status, payment_status, fulfillment_status, priced_lines,
+         totals, payment_id, cancel_reason, decline_code, next_action, confirmed_at)
      where orders.id = new.id and orders.status = new.from_status
      returning orders.id, orders.payment_id,
        case when new.priced_lines is null then orders.priced_lines end as priced_lines,
        case when new.totals is null then orders.totals end as totals`,
     [
-      column(orders, (order) => order.id),
+      ids,
       writes.map(({ from }) => from),
       column(orders, (order) => order.status),
       column(orders, (order) => order.paymentStatus),

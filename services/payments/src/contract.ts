@@ -32,7 +32,8 @@ export const routes = {
     method: 'post',
     path: '/payments',
     summary: 'Pay, or pay for an order that waits for it',
-    request: { headers: keyHeader, body: body(createPaymentSchema) },
+    parameters: [keyHeader],
+    request: { body: body(createPaymentSchema) },
     responses: {
       201: json(paymentSchema, 'Succeeded, or authorised'),
       202: json(paymentSchema, 'Processing, or the buyer must act (`next_action.url`)'),
@@ -81,7 +82,8 @@ export const routes = {
     method: 'post',
     path: '/payments/{id}/refunds',
     summary: 'Give back a part, or all that remains (admin)',
-    request: { params: idInPath, headers: keyHeader, body: body(createRefundSchema) },
+    parameters: [keyHeader],
+    request: { params: idInPath, body: body(createRefundSchema) },
     responses: {
       201: json(refundSchema, 'Refunded, or `pending` at the provider'),
       404: notThere,

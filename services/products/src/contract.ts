@@ -1,7 +1,7 @@
 /** Owns what others may know of products: its routes and commands, the only door for other services. */
 import { createRoute, z } from '@hono/zod-openapi'
 import { commandSchema } from '@quartet/kit/commands'
-import { body, idInPath, json, keyHeader, problem, security } from '@quartet/kit/openapi'
+import { body, header, idInPath, json, keyHeader, problem, security } from '@quartet/kit/openapi'
 import { page, pageQuery, text } from '@quartet/kit/schema'
 import {
   adjustmentSchema,
@@ -15,12 +15,7 @@ import {
   updateProductSchema,
 } from './contract/schemas.ts'
 
-const ifMatch = z.object({
-  'if-match': z
-    .string()
-    .optional()
-    .openapi({ description: 'The ETag that the change is meant for.' }),
-})
+const ifMatch = header('If-Match', 'The ETag that the change is meant for.')
 const tags = ['products']
 const commands = ['commands']
 const notThere = problem('Product not found')
@@ -32,7 +27,8 @@ export const routes = {
     tags,
     security,
     summary: 'Create a product with its first stock (admin)',
-    request: { headers: keyHeader, body: body(createProductSchema) },
+    parameters: [keyHeader],
+    request: { body: body(createProductSchema) },
     responses: { 201: json(productSchema, 'Created'), 409: problem('`id_taken`') },
   }),
   read: createRoute({
@@ -49,7 +45,8 @@ export const routes = {
     tags,
     security,
     summary: 'Change name, description, category or price (admin)',
-    request: { params: idInPath, headers: ifMatch, body: body(updateProductSchema) },
+    parameters: [ifMatch],
+    request: { params: idInPath, body: body(updateProductSchema) },
     responses: {
       200: json(productSchema, 'Changed'),
       404: notThere,
@@ -62,7 +59,8 @@ export const routes = {
     tags,
     security,
     summary: 'Archive a product: it is sold no more, its past stays (admin)',
-    request: { params: idInPath, headers: ifMatch },
+    parameters: [ifMatch],
+    request: { params: idInPath },
     responses: {
       200: json(z.object({ message: z.string(), id: z.string() }), 'Archived'),
       404: notThere,
@@ -113,7 +111,8 @@ export const routes = {
     tags,
     security,
     summary: 'Add to or take from the stock (admin)',
-    request: { params: idInPath, headers: keyHeader, body: body(adjustStockSchema) },
+    parameters: [keyHeader],
+    request: { params: idInPath, body: body(adjustStockSchema) },
     responses: {
       201: json(adjustmentSchema, 'The movement and the new levels'),
       404: notThere,

@@ -104,7 +104,8 @@ export const routes = {
     summary: 'Register a customer',
     description:
       'Needs no token. An admin may leave out `password`: such an account cannot log in.',
-    request: { headers: keyHeader, body: body(createUserSchema) },
+    parameters: [keyHeader],
+    request: { body: body(createUserSchema) },
     responses: {
       201: json(userSchema, 'Registered'),
       400: problem('A field is wrong; `errors` names it'),

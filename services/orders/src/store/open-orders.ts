@@ -21,14 +21,14 @@ export function leaseOpenOrders(tx: Transaction, drives: Drive[]): void {
  */
 export async function postponeOpenOrders(tx: Tx, drives: Drive[]): Promise<void> {
   await tx.query(
-    `with later as materialized (
-       select * from unnest($1::text[], $2::timestamptz[]) as later (order_id, drive_at)
-     ), locked as materialized (
+    `with locked as materialized (
        select order_id from open_orders where order_id = any($1) order by order_id
        for update skip locked
      )
      update open_orders set drive_at = later.drive_at
-     from later join locked using (order_id) where open_orders.order_id = later.order_id`,
+     from unnest($1::text[], $2::timestamptz[]) as later (order_id, drive_at)
+     where open_orders.order_id = later.order_id
+       and later.order_id = any(array(select order_id from locked))`,
     columnsOf(drives),
   )
 }

@@ -15,7 +15,8 @@ export function book(tx: Transaction, bookings: Booking[], now: Date): void {
        select id, kind, payment_id, $8 from new on conflict (id) do nothing returning id
      )
      insert into ledger_postings (transaction_id, source, destination, amount, currency)
-     select id, source, destination, amount, currency from new join booked using (id)`,
+     select id, source, destination, amount, currency from new
+     where id = any(array(select id from booked))`,
     [
       sorted.map(({ id }) => id),
       sorted.map(({ kind }) => kind),
