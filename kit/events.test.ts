@@ -217,12 +217,23 @@ test('a sequencer that failed once goes on with the next ring', async () => {
       return failures >= 0 ? Promise.reject(new Error('lost')) : db.transaction(work)
     },
   }
-  const sequencer = createSequencer({ ...testWorld(), db: flaky })
+  const world = { ...testWorld(), db: flaky }
+  const sequencer = createSequencer(world)
   await append('a')
   sequencer.start() // fails
   await new Promise((resolve) => setImmediate(resolve))
   assert.deepEqual(await numbered(), [])
   sequencer.ring()
+  await world.clock.advance(10)
   await until(async () => (await numbered()).length === 1)
   await sequencer.stop()
+})
+
+test('what was rung for just before a stop is numbered by it', async () => {
+  const sequencer = createSequencer(testWorld())
+  sequencer.start()
+  await append('last')
+  sequencer.ring()
+  await sequencer.stop()
+  assert.deepEqual(await numbered(), ['1 last'])
 })

@@ -29,10 +29,10 @@ export function appendEvents(
 }
 
 export type Sequencer = {
-  /** Says that events were committed. Returns at once; many rings make one run. */
+  /** Says that events were committed. Returns at once; the rings of 10 ms make one run. */
   ring: () => void
   start: () => void
-  /** Waits for the run in progress. */
+  /** Waits for the run in progress, and numbers what was rung for since. */
   stop: () => Promise<void>
 }
 
@@ -41,6 +41,9 @@ const BATCH_SIZE = 1_000
 const SWEEP_MS = 5_000
 // Whoever numbers now may have looked before our commit.
 const BUSY_RETRY_MS = 20
+// Nobody waits for a number: what is appended meanwhile is numbered by the same commit, and the commits
+// that a customer does wait for go first.
+const GATHER_MS = 10
 
 /** Numbers this service's events. Any number of replicas may run one: a lock lets one at a time. */
 export function createSequencer(world: Pick<World<unknown>, 'db' | 'timers' | 'log'>): Sequencer {
@@ -49,23 +52,35 @@ export function createSequencer(world: Pick<World<unknown>, 'db' | 'timers' | 'l
   let stopped = true
   let cancelSweep = () => {}
   let cancelRetry = () => {}
+  let gathering = false
+  let cancelGathering = () => {}
+
+  const waits = (error: unknown) => world.log.warn({ error }, 'events wait to be numbered')
 
   async function drain(): Promise<void> {
-    while (rung && !stopped) {
+    let moved: number | 'busy'
+    do {
       rung = false
-      const moved = await world.db.transaction(moveOutbox)
-      if (moved === BATCH_SIZE) rung = true
-      if (moved !== 'busy') continue
-      cancelRetry()
-      cancelRetry = world.timers.after(BUSY_RETRY_MS, ring)
-    }
+      moved = await world.db.transaction(moveOutbox)
+    } while (moved === BATCH_SIZE)
+    if (moved !== 'busy' || stopped) return
+    cancelRetry()
+    cancelRetry = world.timers.after(BUSY_RETRY_MS, number)
   }
 
   function ring(): void {
     rung = true
+    if (stopped || running !== undefined || gathering) return
+    gathering = true
+    cancelGathering = world.timers.after(GATHER_MS, number)
+  }
+
+  function number(): void {
+    gathering = false
+    rung = true
     if (stopped || running !== undefined) return
     running = drain()
-      .catch((error: unknown) => world.log.warn({ error }, 'events wait to be numbered'))
+      .catch(waits)
       .finally(() => {
         running = undefined
         if (rung && !stopped) ring()
@@ -74,7 +89,7 @@ export function createSequencer(world: Pick<World<unknown>, 'db' | 'timers' | 'l
 
   function sweep(): void {
     cancelSweep = world.timers.after(SWEEP_MS, () => {
-      ring()
+      number()
       sweep()
     })
   }
@@ -83,14 +98,17 @@ export function createSequencer(world: Pick<World<unknown>, 'db' | 'timers' | 'l
     ring,
     start() {
       stopped = false
-      ring()
+      number()
       sweep()
     },
     async stop() {
       stopped = true
       cancelSweep()
       cancelRetry()
+      cancelGathering()
       await running
+      // What was rung for in the last moment, so that it needn't wait for another's sweep.
+      if (rung) await drain().catch(waits)
     },
   }
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import pg from 'pg'
 import { toArrayLiteral } from './array-literal.ts'
+import { GatheringSocket } from './gathering-socket.ts'
 import type { Log } from './log.ts'
 import type { Random } from './random.ts'
 import type { Timers } from './time.ts'
@@ -76,6 +77,7 @@ export function connectPostgres(options: PostgresOptions): Database {
     // not by how small a table was when its first row came.
     options: '-c enable_seqscan=off -c plan_cache_mode=force_generic_plan',
     pipeline: true,
+    stream: () => new GatheringSocket(),
     types: parsers,
   })
   pool.on('error', (error) => options.log.warn({ error }, 'an idle PostgreSQL connection broke'))

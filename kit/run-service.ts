@@ -4,6 +4,7 @@ import { ConfigError } from './config.ts'
 import { migrate } from './migrate.ts'
 import { createBalancedFetch, type ReplicaMap } from './replicas.ts'
 import { listen } from './server.ts'
+import { createWholeFetch } from './whole-fetch.ts'
 import { listenToSupervisor, sayReady } from './supervised.ts'
 import { realRandom } from './random.ts'
 import { realClock, realTimers } from './time.ts'
@@ -23,7 +24,7 @@ export async function runService<Config extends RunConfig>(
 ): Promise<void> {
   collectDefaultMetrics()
   const config = readConfigOrExit(service)
-  const peers = createBalancedFetch((url, init) => fetch(url, init), {
+  const peers = createBalancedFetch(createWholeFetch(), {
     clock: realClock,
     random: realRandom,
   })
