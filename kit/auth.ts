@@ -29,39 +29,37 @@ export type Authenticator = {
   admin: (request: Asking) => Promise<Principal>
   /** The calling service's name; 401 or 403 unless its token is for this service and this scope. */
   service: (request: Asking, scope: string) => Promise<string>
+  /** Like `service` for a service's token, giving its name; like `admin` otherwise, giving undefined. */
+  serviceOrAdmin: (request: Asking, scope: string) => Promise<string | undefined>
 }
 
 export type AuthenticatorOptions = {
   /** This service's name: the audience of services' tokens. */
   audience: string
-  /** Names of the services whose commands are taken. */
+  /** Names of the services whose commands are taken, and that may read events. */
   callers: string[]
   keySets: KeySets
 }
 
 const MAX_CACHED_TOKENS = 10_000
 
-/** Verifies bearer tokens. Verified claims are kept until they expire: a check costs about 0.2 ms. */
-export function createAuthenticator(
-  world: Pick<World<unknown>, 'clock' | 'crypto'>,
-  options: AuthenticatorOptions,
-): Authenticator {
-  const verified = new Map<string, Claims>()
+type Expected = { issuer: string; audience: string; typ: string }
 
-  async function claimsOf(token: string, issuer: string, audience: string, typ: string) {
-    const cacheKey = `${typ} ${token}`
+/** Verified claims are kept until they expire: a check costs about 0.2 ms. */
+function createVerifier(world: Pick<World<unknown>, 'clock' | 'crypto'>, keySets: KeySets) {
+  const verified = new Map<string, Claims>()
+  return async (token: string, expected: Expected): Promise<Claims> => {
+    const cacheKey = `${expected.typ} ${token}`
     const known = verified.get(cacheKey)
     const nowMs = world.clock.now()
     if (known !== undefined && (known.exp ?? 0) * 1_000 > nowMs) return known
     verified.delete(cacheKey)
     const kid = world.crypto.keyIdOf(token)
-    const key = kid === undefined ? undefined : await options.keySets.find(issuer, kid)
+    const key = kid === undefined ? undefined : await keySets.find(expected.issuer, kid)
     if (key === undefined) throw unauthenticated('The token was not signed by a key known here.')
-    const claims = await world.crypto
-      .verifyJwt(token, key, { issuer, audience, typ, nowMs })
-      .catch(() => {
-        throw unauthenticated('The token is expired, not for this service, or was changed.')
-      })
+    const claims = await world.crypto.verifyJwt(token, key, { ...expected, nowMs }).catch(() => {
+      throw unauthenticated('The token is expired, not for this service, or was changed.')
+    })
     for (const oldest of verified.size < MAX_CACHED_TOKENS ? [] : verified.keys()) {
       verified.delete(oldest)
       break
@@ -69,13 +67,26 @@ export function createAuthenticator(
     verified.set(cacheKey, claims)
     return claims
   }
+}
+
+// What every access token says of itself.
+const ACCESS = {
+  issuer: ACCESS_TOKEN_ISSUER,
+  audience: ACCESS_TOKEN_AUDIENCE,
+  typ: ACCESS_TOKEN_TYPE,
+}
+
+/** Verifies bearer tokens. */
+export function createAuthenticator(
+  world: Pick<World<unknown>, 'clock' | 'crypto'>,
+  { audience, callers, keySets }: AuthenticatorOptions,
+): Authenticator {
+  const verify = createVerifier(world, keySets)
 
   async function optionalUser(request: Asking): Promise<Principal | undefined> {
     const token = bearerOf(request)
     if (token === undefined) return undefined
-    return toPrincipal(
-      await claimsOf(token, ACCESS_TOKEN_ISSUER, ACCESS_TOKEN_AUDIENCE, ACCESS_TOKEN_TYPE),
-    )
+    return toPrincipal(await verify(token, ACCESS))
   }
 
   async function user(request: Asking): Promise<Principal> {
@@ -84,24 +95,36 @@ export function createAuthenticator(
     return principal
   }
 
+  async function admin(request: Asking): Promise<Principal> {
+    const principal = await user(request)
+    if (principal.role !== 'admin') throw forbidden('Only an admin may do this.')
+    return principal
+  }
+
+  async function service(request: Asking, scope: string): Promise<string> {
+    const token = bearerOf(request)
+    if (token === undefined) throw unauthenticated('Commands take a token of a service.')
+    const issuer = issuerOf(token)
+    if (issuer === undefined || !callers.includes(issuer)) {
+      throw forbidden('Commands are for other services only.')
+    }
+    const claims = await verify(token, { issuer, audience, typ: SERVICE_TOKEN_TYPE })
+    if (claims['scope'] !== scope) throw forbidden(`The token's scope is not ${scope}.`)
+    return issuer
+  }
+
   return {
     user,
     optionalUser,
-    async admin(request) {
-      const principal = await user(request)
-      if (principal.role !== 'admin') throw forbidden('Only an admin may do this.')
-      return principal
-    },
-    async service(request, scope) {
+    admin,
+    service,
+    serviceOrAdmin: async (request, scope) => {
       const token = bearerOf(request)
-      if (token === undefined) throw unauthenticated('Commands take a token of a service.')
-      const issuer = issuerOf(token)
-      if (issuer === undefined || !options.callers.includes(issuer)) {
-        throw forbidden('Commands are for other services only.')
+      if (token !== undefined && issuerOf(token) !== ACCESS_TOKEN_ISSUER) {
+        return service(request, scope)
       }
-      const claims = await claimsOf(token, issuer, options.audience, SERVICE_TOKEN_TYPE)
-      if (claims['scope'] !== scope) throw forbidden(`The token's scope is not ${scope}.`)
-      return issuer
+      await admin(request)
+      return undefined
     },
   }
 }

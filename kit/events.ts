@@ -1,5 +1,6 @@
 /** Owns the event log: appended in the transaction of the change, numbered without gaps after the commit. */
-import type { Transaction, Tx } from './postgres.ts'
+import { EVENTS_CHANNEL } from './bell.ts'
+import type { Transaction } from './postgres.ts'
 import type { World } from './world.ts'
 
 /** What a change has to say. `type` is in the past tense with a version, such as `user.erased.v1`. */
@@ -117,12 +118,12 @@ export function createSequencer(world: Pick<World<unknown>, 'db' | 'timers' | 'l
  * Moves up to 1,000 outbox rows to `events` and numbers them 1, 2, 3 … by their
  * positions. Returns how many; 0 while another replica is at it.
  */
-export async function sequenceOutbox(tx: Tx): Promise<number> {
+export async function sequenceOutbox(tx: Transaction): Promise<number> {
   const moved = await moveOutbox(tx)
   return moved === 'busy' ? 0 : moved
 }
 
-async function moveOutbox(tx: Tx): Promise<number | 'busy'> {
+async function moveOutbox(tx: Transaction): Promise<number | 'busy'> {
   const [lock] = await tx.query<{ taken: boolean }>(
     `select pg_try_advisory_xact_lock(hashtext('sequencer')) as taken`,
   )
@@ -144,5 +145,7 @@ async function moveOutbox(tx: Tx): Promise<number | 'busy'> {
      select count(*) from taken`,
     [BATCH_SIZE],
   )
-  return moved?.count ?? 0
+  const count = moved?.count ?? 0
+  if (count > 0) tx.send('select pg_notify($1, null)', [EVENTS_CHANNEL])
+  return count
 }

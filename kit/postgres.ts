@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import pg from 'pg'
 import { toArrayLiteral } from './array-literal.ts'
 import { GatheringSocket } from './gathering-socket.ts'
+import { listenTo } from './listen.ts'
 import type { Log } from './log.ts'
 import type { Random } from './random.ts'
 import type { Timers } from './time.ts'
@@ -19,6 +20,8 @@ export type Database = Tx & {
    * the outcome is then unknown.
    */
   transaction: <Result>(work: (tx: Transaction) => Promise<Result>) => Promise<Result>
+  /** Calls `ring` at each NOTIFY on `channel`, over a connection of its own; see listen.ts. */
+  listen: (channel: string, ring: () => void) => () => void
   close: () => Promise<void>
 }
 
@@ -89,6 +92,7 @@ export function connectPostgres(options: PostgresOptions): Database {
       retrying(options, () =>
         withClient(pool, (client) => inTransaction(connectionOf(client, names), work)),
       ),
+    listen: (channel, ring) => listenTo(options, channel, ring),
     close: () => pool.end(),
   }
 }
@@ -221,6 +225,10 @@ const isTransient = (error: unknown): boolean =>
  */
 export const isOverload = (error: unknown): boolean =>
   /^(40|53|55P03|57014)/.test(sqlState(error) ?? '')
+
+/** It is not the statement's fault: the same may succeed later, so nothing is concluded from it. */
+export const isOutage = (error: unknown): boolean =>
+  error instanceof ConnectionLost || isOverload(error) || isTransient(error)
 
 // The server ended this connection: class 08, going away (57P01 to 57P03), past a session's time
 // limits (57P05, 25P03, 25P04). Whatever else has an SQLSTATE is its answer to a statement.

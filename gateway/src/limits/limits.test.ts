@@ -35,6 +35,7 @@ const authenticator: Authenticator = {
   user: never,
   admin: never,
   service: never,
+  serviceOrAdmin: never,
   optionalUser({ headers }) {
     const userId = headers.get('authorization')?.split(' ')[1] ?? ''
     if (userId === 'x') return Promise.reject(new Problem('unauthenticated', 'no'))

@@ -11,6 +11,7 @@ import type { Payment, Reservation } from './saga.ts'
 const noDatabase = {
   query: () => Promise.reject(new Error('no database here')),
   transaction: () => Promise.reject(new Error('no database here')),
+  listen: () => () => {},
   close: () => Promise.resolve(),
 }
 const config = readConfig(await testEnvironment())

@@ -24,6 +24,7 @@ const LATE_TURNS = 12
 const noDatabase = {
   query: () => Promise.reject(new Error('no database here')),
   transaction: () => Promise.reject(new Error('no database here')),
+  listen: () => () => {},
   close: () => Promise.resolve(),
 }
 

@@ -1,0 +1,65 @@
+/** Owns the SQL of the event log as its readers see it: what comes after a position, and who has read how far. */
+import type { Tx } from './postgres.ts'
+
+export type LoggedEvent = {
+  sequence: number
+  id: string
+  type: string
+  subject: string
+  time: Date
+  data: Record<string, unknown>
+}
+
+/** Events after a position; `position` is how far the log was read for them, whatever was passed over. */
+export type EventPage = { events: LoggedEvent[]; position: number }
+
+/** The log no longer has what comes after the position that was asked for; `oldest` is what it has. */
+export type EventsGone = { oldest: number }
+
+export type EventQuery = {
+  after: number
+  /** Only these; undefined: all. */
+  types: string[] | undefined
+  limit: number
+}
+
+/** Looked at for one page, at most: types that come seldom shall not be searched for in the whole log. */
+const MAX_SCANNED = 10_000
+
+/** Reads on from a position, in order, gap-free (rule 18). */
+export async function readEvents(tx: Tx, query: EventQuery): Promise<EventPage | EventsGone> {
+  const { after, types, limit } = query
+  const scan = types === undefined ? limit : MAX_SCANNED
+  const [scanned] = await tx.query<{ first: number | null; last: number | null; newest: number }>(
+    `select min(sequence) as first, max(sequence) as last,
+       (select last_sequence from event_counter) as newest
+     from (select sequence from events where sequence > $1 order by sequence limit $2) as scanned`,
+    [after, scan],
+  )
+  const { first = null, last = null, newest = 0 } = scanned ?? {}
+  if (first === null || last === null) {
+    return newest > after ? { oldest: newest + 1 } : { events: [], position: after }
+  }
+  if (first > after + 1) return { oldest: first }
+  const ofType = types === undefined ? '' : 'and type = any($4)'
+  const events = await tx.query<LoggedEvent>(
+    `select sequence, id, type, subject, time, data from events
+     where sequence > $1 and sequence <= $2 ${ofType} order by sequence limit $3`,
+    [after, last, limit, ...(types === undefined ? [] : [types])],
+  )
+  const position = events.length === limit ? (events.at(-1)?.sequence ?? last) : last
+  return { events, position }
+}
+
+/** Registers a subscriber, or notes how far it has come: it never goes back. */
+export async function acknowledge(
+  tx: Tx,
+  { name, after, now }: { name: string; after: number; now: Date },
+): Promise<void> {
+  await tx.query(
+    `insert into subscribers (name, acknowledged, seen_at) values ($1, $2, $3)
+     on conflict (name) do update set seen_at = excluded.seen_at,
+       acknowledged = greatest(subscribers.acknowledged, excluded.acknowledged)`,
+    [name, after, now],
+  )
+}

@@ -1,0 +1,147 @@
+/** Owns `GET /events`: the log of a service as CloudEvents, read on from a position, waiting where there is none yet. */
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Authenticator } from './auth.ts'
+import type { Bell } from './bell.ts'
+import { acknowledge, readEvents, type EventPage, type LoggedEvent } from './event-log.ts'
+import type { Http } from './http.ts'
+import { problem, security } from './openapi.ts'
+import { Problem } from './problem.ts'
+import type { World } from './world.ts'
+
+/** What a service's token must be for. */
+export const FEED_SCOPE = 'events'
+/** How far the log was read for an answer: ask on from there, though no event may have come. */
+export const POSITION_HEADER = 'Events-Position'
+export const MAX_WAIT_S = 30
+export const MAX_EVENTS = 1_000
+const DEFAULT_EVENTS = 500
+/** Acknowledgements that come sooner than this are not written: retention thinks in days. */
+const ACKNOWLEDGE_EVERY_MS = 5_000
+
+/** An event as it travels: CloudEvents 1.0 in JSON, with the extension `sequence`. */
+export const cloudEventSchema = z
+  .object({
+    specversion: z.literal('1.0'),
+    id: z.string(),
+    source: z.string().openapi({ example: '/orders' }),
+    type: z.string().openapi({ example: 'order.confirmed.v1' }),
+    subject: z.string().openapi({ description: 'The id of what it happened to.' }),
+    time: z.string(),
+    datacontenttype: z.literal('application/json'),
+    sequence: z.string().openapi({ description: 'Its number in the log: 1, 2, 3 … without gaps.' }),
+    data: z.record(z.string(), z.unknown()),
+  })
+  .openapi('CloudEvent')
+
+const number = (min: number, max: number, fallback: number) =>
+  z.coerce.number().int().min(min).max(max).default(fallback)
+
+const route = createRoute({
+  method: 'get',
+  path: '/events',
+  tags: ['events'],
+  security,
+  summary: 'Read events in order (services and admins)',
+  description:
+    'Answers at once when there are events after `after`, else when one comes or after `wait` ' +
+    'seconds. A service that reads is registered by its first request: what it has not asked past ' +
+    'is kept for it.',
+  request: {
+    query: z.object({
+      after: number(0, Number.MAX_SAFE_INTEGER, 0),
+      wait: number(0, MAX_WAIT_S, 0),
+      limit: number(1, MAX_EVENTS, DEFAULT_EVENTS),
+      type: z
+        .string()
+        .max(2_000)
+        .optional()
+        .openapi({ description: 'Only these, separated by commas.' }),
+    }),
+  },
+  responses: {
+    200: {
+      description: 'Events in order; Events-Position says how far the log was read for them',
+      content: { 'application/cloudevents-batch+json': { schema: z.array(cloudEventSchema) } },
+    },
+    410: problem('`events_gone`: the log begins later; start anew from `oldest`'),
+  },
+})
+
+type Dependencies = {
+  world: Pick<World<unknown>, 'db' | 'clock'>
+  authenticator: Pick<Authenticator, 'serviceOrAdmin'>
+  bell: Bell
+  /** As CloudEvents name it, such as `/orders`. */
+  source: string
+}
+
+/** Adds the feed to a service. */
+export function addFeed(http: Http, { world, authenticator, bell, source }: Dependencies): void {
+  const noteReader = createAcknowledgements(world)
+  http.openapi(route, async (c) => {
+    const reader = await authenticator.serviceOrAdmin(c.req.raw, FEED_SCOPE)
+    const { after, wait, limit, type } = c.req.valid('query')
+    if (reader !== undefined) await noteReader(reader, after)
+    const types = type?.split(',').map((each) => each.trim())
+    const untilMs = world.clock.now() + wait * 1_000
+    let page: EventPage
+    for (;;) {
+      const seen = bell.rings()
+      page = await readOrGone(world, { after, types, limit })
+      const leftMs = untilMs - world.clock.now()
+      if (page.events.length > 0 || page.position > after || leftMs <= 0 || bell.isStopped()) break
+      await bell.wait(seen, leftMs)
+    }
+    const headers = {
+      'content-type': 'application/cloudevents-batch+json',
+      [POSITION_HEADER]: String(page.position),
+    }
+    return new Response(JSON.stringify(page.events.map(toCloudEvent(source))), { headers }) as never
+  })
+}
+
+async function readOrGone(
+  { db }: Pick<World<unknown>, 'db'>,
+  query: { after: number; types: string[] | undefined; limit: number },
+): Promise<EventPage> {
+  const page = await readEvents(db, query)
+  if (!('oldest' in page)) return page
+  throw new Problem('gone', 'These events are gone', {
+    code: 'events_gone',
+    detail: `The log begins with ${page.oldest}. Take what they told from the service itself, then read on from there.`,
+    members: { oldest: page.oldest },
+  })
+}
+
+function createAcknowledgements({ db, clock }: Pick<World<unknown>, 'db' | 'clock'>) {
+  const written = new Map<string, { after: number; atMs: number }>()
+  return async (name: string, after: number): Promise<void> => {
+    const known = written.get(name)
+    const nowMs = clock.now()
+    const isFresh = known !== undefined && nowMs - known.atMs < ACKNOWLEDGE_EVERY_MS
+    if (isFresh || known?.after === after) return
+    await acknowledge(db, { name, after, now: new Date(nowMs) })
+    written.set(name, { after, atMs: nowMs })
+  }
+}
+
+const toCloudEvent =
+  (source: string) =>
+  ({
+    sequence,
+    id,
+    type,
+    subject,
+    time,
+    data,
+  }: LoggedEvent): z.output<typeof cloudEventSchema> => ({
+    specversion: '1.0',
+    id,
+    source,
+    type,
+    subject,
+    time: time.toISOString(),
+    datacontenttype: 'application/json',
+    sequence: String(sequence),
+    data,
+  })
