@@ -38,7 +38,7 @@ export type AuthenticatorOptions = {
   audience: string
   /** Names of the services whose commands are taken, and that may read events. */
   callers: string[]
-  keySets: KeySets
+  keySets: Pick<KeySets, 'find'>
 }
 
 const MAX_CACHED_TOKENS = 10_000
@@ -46,7 +46,10 @@ const MAX_CACHED_TOKENS = 10_000
 type Expected = { issuer: string; audience: string; typ: string }
 
 /** Verified claims are kept until they expire: a check costs about 0.2 ms. */
-function createVerifier(world: Pick<World<unknown>, 'clock' | 'crypto'>, keySets: KeySets) {
+function createVerifier(
+  world: Pick<World<unknown>, 'clock' | 'crypto'>,
+  keySets: Pick<KeySets, 'find'>,
+) {
   const verified = new Map<string, Claims>()
   return async (token: string, expected: Expected): Promise<Claims> => {
     const cacheKey = `${expected.typ} ${token}`

@@ -1,6 +1,7 @@
 /** Owns how the environment becomes a frozen, typed config, or one readable error. */
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import type { PrivateJwk } from './crypto.ts'
 
 /** The settings that every service has. */
 export const serviceSettings = {
@@ -29,6 +30,26 @@ export const secretFile = () =>
       // Not the error's message: it repeats the value, which may be a secret put here by mistake.
       const reason = error instanceof Error && 'code' in error ? String(error.code) : 'no such file'
       context.addIssue({ code: 'custom', message: `names a file that cannot be read (${reason})` })
+      return z.NEVER
+    }
+  })
+
+const serviceKey = z.object({
+  kty: z.literal('OKP'),
+  crv: z.literal('Ed25519'),
+  x: z.string(),
+  d: z.string(),
+  kid: z.string(),
+})
+
+/** A setting that names the file of a service's own key: an Ed25519 private key as JWK with `kid`. */
+export const serviceKeyFile = () =>
+  secretFile().transform((text, context): PrivateJwk => {
+    try {
+      return { ...serviceKey.parse(JSON.parse(text)), alg: 'EdDSA', use: 'sig' }
+    } catch {
+      const message = 'must name an Ed25519 private key as JWK with kid'
+      context.addIssue({ code: 'custom', message })
       return z.NEVER
     }
   })

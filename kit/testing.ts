@@ -1,6 +1,8 @@
 /** Owns what tests stand on: a database per file, a world with a clock that only the test moves, tokens. */
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import pg from 'pg'
 import {
   ACCESS_TOKEN_AUDIENCE,
@@ -255,4 +257,13 @@ export async function createTestIssuer(clock: Clock): Promise<TestIssuer> {
       return `Bearer ${await createServiceSigner({ clock, crypto }, issuer, key)(audience, scope)}`
     },
   }
+}
+
+/** A file with a service's own key, which goes with the process. */
+export async function testServiceKeyFile(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'quartet-key-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const file = join(folder, 'key.json')
+  writeFileSync(file, JSON.stringify(await createRealCrypto().newSigningKey()), { mode: 0o600 })
+  return file
 }

@@ -181,7 +181,10 @@ test('two products bought in opposite orders by many at once: every order is con
     return callUntilDefinite(`${at.shop.urls.orders}/orders`, { body, token, key })
   })
   assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([201]))
-  for (const id of ids) assert.equal((await stockOf(at, id)).body['reserved_quantity'], 100)
+  for (const id of ids) {
+    await until(async () => (await stockOf(at, id)).body['stocked_quantity'] === 100, 10_000)
+    assert.equal((await stockOf(at, id)).body['reserved_quantity'], 0)
+  }
 })
 
 test('payments killed by -9 in the middle of a load: every order ends right', async () => {

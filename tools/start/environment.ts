@@ -77,7 +77,7 @@ async function ownSettings(
       BOOTSTRAP_ADMIN_EMAIL: admin.email,
       BOOTSTRAP_ADMIN_PASSWORD_FILE: await file('bootstrap-admin-password', () => admin.password),
     },
-    products: {},
+    products: { SERVICE_KEY_FILE: await file('products-service-key.json', makeServiceKey) },
     orders: { SERVICE_KEY_FILE: await file('orders-service-key.json', makeServiceKey) },
     payments: { PROVIDER_URL: plan.urls.provider, PROVIDER_API_KEY_FILE: apiKeyFile },
     provider: { DATA_FILE: join(dataDir, 'provider', 'record.jsonl'), API_KEY_FILE: apiKeyFile },

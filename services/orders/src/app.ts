@@ -2,7 +2,7 @@
 import { admit, type Kind } from '@quartet/kit/admission'
 import { createAuthenticator, createServiceSigner } from '@quartet/kit/auth'
 import { publicHalf } from '@quartet/kit/crypto'
-import { createSequencer } from '@quartet/kit/events'
+import { createEventing } from '@quartet/kit/eventing'
 import { createHttp } from '@quartet/kit/http'
 import { createKeySets } from '@quartet/kit/key-sets'
 import { createMetrics, gauge } from '@quartet/kit/telemetry'
@@ -10,6 +10,7 @@ import type { App, Service, World } from '@quartet/kit/world'
 import { createCheckout } from './checkout/checkout.ts'
 import { createPeers } from './checkout/peers.ts'
 import { readConfig, type Config } from './config.ts'
+import { paymentsSubscription } from './events.ts'
 import { addRoutes } from './routes.ts'
 
 /** Orders, for whoever runs it. */
@@ -31,11 +32,28 @@ function createApp(world: World<Config>): App {
     accepting: () => accepting,
     metrics,
   })
-  const keySets = createKeySets(world, { users: config.USERS_URL })
-  const authenticator = createAuthenticator(world, { audience: 'orders', callers: [], keySets })
-  const sequencer = createSequencer(world)
+  const keySets = createKeySets(world, {
+    users: config.USERS_URL,
+    products: config.PRODUCTS_URL,
+  })
+  const authenticator = createAuthenticator(world, {
+    audience: 'orders',
+    callers: ['products'],
+    keySets,
+  })
   const sign = createServiceSigner(world, 'orders', config.SERVICE_KEY_FILE)
-  const checkout = createCheckout(world, createPeers(world, sign, metrics), sequencer)
+  const eventing = createEventing(world, http, {
+    name: 'orders',
+    authenticator,
+    subscriptions: [
+      paymentsSubscription(world, {
+        baseUrl: config.PAYMENTS_URL,
+        token: (scope) => sign('payments', scope),
+        wake: () => checkout.wake(),
+      }),
+    ],
+  })
+  const checkout = createCheckout(world, createPeers(world, sign, metrics), eventing.sequencer)
   gauge(metrics, 'orders_open', 'Orders under way, as last counted.', checkout.openOrders)
   http.get('/.well-known/jwks.json', (c) => c.json({ keys: [publicHalf(config.SERVICE_KEY_FILE)] }))
   addRoutes(http, { world, authenticator, checkout })
@@ -44,13 +62,13 @@ function createApp(world: World<Config>): App {
     fetch: admit(async (request) => http.fetch(request), world, door),
     async start() {
       await keySets.start()
-      sequencer.start()
+      eventing.start()
       checkout.start()
     },
     async stop() {
       accepting = false
       await checkout.stop()
-      await sequencer.stop()
+      await eventing.stop()
     },
   }
 }

@@ -1,17 +1,8 @@
 /** Owns the settings of orders: the only reader of its environment. */
-import { parseConfig, peerUrl, secretFile, serviceSettings } from '@quartet/kit/config'
-import type { PrivateJwk } from '@quartet/kit/crypto'
+import { parseConfig, peerUrl, serviceKeyFile, serviceSettings } from '@quartet/kit/config'
 import { z } from 'zod'
 
 const milliseconds = (fallback: number) => z.coerce.number().int().min(1).default(fallback)
-
-const signingKey = z.object({
-  kty: z.literal('OKP'),
-  crv: z.literal('Ed25519'),
-  x: z.string(),
-  d: z.string(),
-  kid: z.string(),
-})
 
 const settings = {
   ...serviceSettings,
@@ -19,8 +10,8 @@ const settings = {
   USERS_URL: peerUrl('http://127.0.0.1:5000'),
   PRODUCTS_URL: peerUrl('http://127.0.0.1:5001'),
   PAYMENTS_URL: peerUrl('http://127.0.0.1:5003'),
-  /** Ed25519 private key as JWK, with `kid`: signs this service's commands. */
-  SERVICE_KEY_FILE: secretFile().transform(toSigningKey),
+  /** Ed25519 private key as JWK, with `kid`: signs this service's commands and reads of events. */
+  SERVICE_KEY_FILE: serviceKeyFile(),
   /** How long POST /orders waits for the end of its order. */
   WAIT_MS: milliseconds(5_000),
   /** After this long without a sign of life an order's driver is taken for dead. */
@@ -37,16 +28,4 @@ export type Config = ReturnType<typeof readConfig>
 
 export function readConfig(env: NodeJS.ProcessEnv = process.env) {
   return parseConfig('orders', settings, env)
-}
-
-function toSigningKey(text: string, context: z.RefinementCtx): PrivateJwk {
-  try {
-    return { ...signingKey.parse(JSON.parse(text)), alg: 'EdDSA', use: 'sig' }
-  } catch {
-    context.addIssue({
-      code: 'custom',
-      message: 'must name an Ed25519 private key as JWK with kid',
-    })
-    return z.NEVER
-  }
 }

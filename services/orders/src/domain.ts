@@ -100,4 +100,7 @@ export const isSettled = (status: OrderStatus): boolean =>
 
 /** Whether nothing will change until the customer does something. */
 export const waitsForCustomer = ({ status, paymentStatus }: Order): boolean =>
-  status === 'pending' && ['requires_action', 'requires_payment_method'].includes(paymentStatus)
+  status === 'pending' && WAITING_FOR_CUSTOMER.includes(paymentStatus)
+
+/** Payment statuses that only the customer can end. */
+export const WAITING_FOR_CUSTOMER = ['requires_action', 'requires_payment_method']

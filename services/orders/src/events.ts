@@ -1,6 +1,10 @@
-/** Owns what orders publishes. Personal data stays out (rule 21): no address, no name. */
+/** Owns what orders publishes, and what it does when payments has something to say. Personal data stays out (rule 21). */
 import type { NewEvent } from '@quartet/kit/events'
-import type { Order } from './domain.ts'
+import type { SubscriptionOptions } from '@quartet/kit/subscription'
+import type { World } from '@quartet/kit/world'
+import { z } from 'zod'
+import { WAITING_FOR_CUSTOMER, type Order } from './domain.ts'
+import { wakeOpenOrders } from './store/open-orders.ts'
 
 /** Said when an order is accepted, before anything is reserved. */
 export function orderPlaced(order: Order): NewEvent {
@@ -25,4 +29,36 @@ export function orderMoved(order: Order): NewEvent[] {
     return [{ type: 'order.canceled.v1', subject, data: { ...who, cancel_reason: cancelReason } }]
   }
   return []
+}
+
+// Not every payment is an order's.
+const paymentMoved = z.object({ order_id: z.string().nullable() })
+
+type PaymentsReader = {
+  baseUrl: string
+  token: (scope: string) => Promise<string>
+  /** After the commit: orders may be due now. */
+  wake: () => void
+}
+
+/**
+ * Reads payments: an order that waits for its payment is driven at once, and asks what became of it. The
+ * event only wakes: what it says is asked again, so that a late one can't undo a later decision.
+ */
+export function paymentsSubscription(
+  { clock }: Pick<World<unknown>, 'clock'>,
+  { baseUrl, token, wake }: PaymentsReader,
+): SubscriptionOptions {
+  return {
+    source: 'payments',
+    baseUrl,
+    token,
+    types: ['payment.succeeded.v1', 'payment.failed.v1', 'payment.canceled.v1'],
+    async apply(tx, events) {
+      const ids = events.flatMap(({ data }) => paymentMoved.parse(data).order_id ?? [])
+      const now = new Date(clock.now())
+      await wakeOpenOrders(tx, ids, { now, waiting: WAITING_FOR_CUSTOMER })
+    },
+    applied: wake,
+  }
 }

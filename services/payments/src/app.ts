@@ -1,7 +1,7 @@
 /** Owns the whole service: wires routes, commands, the provider, the sweep, keys and events into one `fetch`. */
 import { admit, type Kind } from '@quartet/kit/admission'
 import { createAuthenticator } from '@quartet/kit/auth'
-import { createSequencer } from '@quartet/kit/events'
+import { createEventing } from '@quartet/kit/eventing'
 import { createHttp } from '@quartet/kit/http'
 import { startKeyRetention } from '@quartet/kit/idempotency'
 import { createKeySets } from '@quartet/kit/key-sets'
@@ -43,7 +43,8 @@ function createApp(world: World<Config>): App {
     callers: ['orders'],
     keySets,
   })
-  const sequencer = createSequencer(world)
+  const eventing = createEventing(world, http, { name: 'payments', authenticator })
+  const { sequencer } = eventing
   const worker = createWorker(world, createProviderClient(world), sequencer)
   const sweep = createSweep(world, worker)
   addRoutes(http, { world, authenticator, worker, desk: createDesk(world, worker) })
@@ -54,7 +55,7 @@ function createApp(world: World<Config>): App {
     fetch: admit(async (request) => http.fetch(request), world, door),
     async start() {
       await keySets.start()
-      sequencer.start()
+      eventing.start()
       sweep.start()
       stopRetention = startKeyRetention(world)
     },
@@ -62,7 +63,7 @@ function createApp(world: World<Config>): App {
       accepting = false
       stopRetention()
       await sweep.stop()
-      await sequencer.stop()
+      await eventing.stop()
     },
   }
 }

@@ -1,7 +1,8 @@
 /** Owns the whole service: wires routes, commands, keys and events into one `fetch`. */
 import { admit, type Kind } from '@quartet/kit/admission'
-import { createAuthenticator } from '@quartet/kit/auth'
-import { createSequencer } from '@quartet/kit/events'
+import { createAuthenticator, createServiceSigner } from '@quartet/kit/auth'
+import { publicHalf } from '@quartet/kit/crypto'
+import { createEventing } from '@quartet/kit/eventing'
 import { createHttp } from '@quartet/kit/http'
 import { startKeyRetention } from '@quartet/kit/idempotency'
 import { createKeySets } from '@quartet/kit/key-sets'
@@ -9,6 +10,7 @@ import { createMetrics, type Metrics } from '@quartet/kit/telemetry'
 import type { App, Service, World } from '@quartet/kit/world'
 import { createDesk } from './commands/desk.ts'
 import { readConfig, type Config } from './config.ts'
+import { ordersSubscription } from './events.ts'
 import { addRoutes } from './routes.ts'
 import { createShelf, type Shelf } from './shelf.ts'
 
@@ -38,7 +40,14 @@ function createApp(world: World<Config>): App {
     callers: ['orders'],
     keySets,
   })
-  const sequencer = createSequencer(world)
+  const sign = createServiceSigner(world, 'products', config.SERVICE_KEY_FILE)
+  const eventing = createEventing(world, http, {
+    name: 'products',
+    authenticator,
+    subscriptions: [ordersSubscription(world, config.ORDERS_URL, (scope) => sign('orders', scope))],
+  })
+  const { sequencer } = eventing
+  http.get('/.well-known/jwks.json', (c) => c.json({ keys: [publicHalf(config.SERVICE_KEY_FILE)] }))
   const shelf = createShelf(world)
   const desk = createDesk(world, sequencer, shelf)
   addRoutes(http, { world, authenticator, sequencer, desk, shelf })
@@ -51,13 +60,13 @@ function createApp(world: World<Config>): App {
     ),
     async start() {
       await keySets.start()
-      sequencer.start()
+      eventing.start()
       stopRetention = startKeyRetention(world)
     },
     async stop() {
       accepting = false
       stopRetention()
-      await sequencer.stop()
+      await eventing.stop()
     },
   }
 }

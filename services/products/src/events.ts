@@ -1,5 +1,9 @@
-/** Owns what products publishes. */
+/** Owns what products publishes, and what it does when orders has something to say. */
 import type { NewEvent } from '@quartet/kit/events'
+import type { SubscriptionOptions } from '@quartet/kit/subscription'
+import { z } from 'zod'
+import type { Dependencies } from './actions.ts'
+import { sell } from './commands/reservations.ts'
 import type { Product } from './domain.ts'
 
 type Change = 'created' | 'updated' | 'archived'
@@ -18,4 +22,27 @@ export function productChanged(change: Change, product: Product): NewEvent {
 /** Said when the last available unit of a product is taken. */
 export function stockDepleted(productId: string): NewEvent {
   return { type: 'stock.depleted.v1', subject: productId, data: { product_id: productId } }
+}
+
+// As much of `order.confirmed.v1` as a sale needs; readers tolerate the rest.
+const confirmed = z.object({ order_id: z.string() })
+
+/** Reads orders: one that is confirmed turns its reservation into a sale (rule 11). */
+export function ordersSubscription(
+  world: Dependencies,
+  baseUrl: string,
+  token: (scope: string) => Promise<string>,
+): SubscriptionOptions {
+  return {
+    source: 'orders',
+    baseUrl,
+    token,
+    types: ['order.confirmed.v1'],
+    apply: (tx, events) =>
+      sell(
+        world,
+        tx,
+        events.map(({ data }) => confirmed.parse(data).order_id),
+      ),
+  }
 }

@@ -12,7 +12,7 @@ import { Problem } from '@quartet/kit/problem'
 import type { World } from '@quartet/kit/world'
 import { findLiveSessions, type LiveSession } from './sessions/store.ts'
 
-export type Access = Pick<Authenticator, 'user' | 'optionalUser' | 'admin'> & {
+export type Access = Pick<Authenticator, 'user' | 'optionalUser' | 'admin' | 'serviceOrAdmin'> & {
   /** Whoever may act for the user with this id: that user and admins. For others there is no such user. */
   selfOrAdmin: (request: Request, id: string) => Promise<Principal>
 }
@@ -20,8 +20,12 @@ export type Access = Pick<Authenticator, 'user' | 'optionalUser' | 'admin'> & {
 type AccessWorld = Pick<World<unknown>, 'db' | 'clock' | 'crypto' | 'timers'>
 
 /** Access tokens outlive their session elsewhere by up to 15 minutes; here, where it can be seen, they do not. */
-export function createAccess(world: AccessWorld, keySets: KeySets): Access {
-  const authenticator = createAuthenticator(world, { audience: 'users', callers: [], keySets })
+export function createAccess(world: AccessWorld, keySets: Pick<KeySets, 'find'>): Access {
+  const authenticator = createAuthenticator(world, {
+    audience: 'users',
+    callers: ['orders', 'payments'],
+    keySets,
+  })
   const sessions = createBatcher<string, LiveSession | undefined>({
     name: 'sessions',
     timers: world.timers,
@@ -47,13 +51,20 @@ export function createAccess(world: AccessWorld, keySets: KeySets): Access {
     return { ...principal, role: session.role }
   }
 
+  async function admin(request: Pick<Request, 'headers'>): Promise<Principal> {
+    const principal = await user(request)
+    if (principal.role !== 'admin') throw forbidden('Only an admin may do this.')
+    return principal
+  }
+
   return {
     user,
     optionalUser,
-    async admin(request) {
-      const principal = await user(request)
-      if (principal.role !== 'admin') throw forbidden('Only an admin may do this.')
-      return principal
+    admin,
+    async serviceOrAdmin(request, scope) {
+      const service = await authenticator.serviceOrAdmin(request, scope)
+      if (service === undefined) await admin(request)
+      return service
     },
     async selfOrAdmin(request, id) {
       const principal = await user(request)

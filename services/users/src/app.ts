@@ -1,8 +1,10 @@
 /** Owns the whole service: wires accounts, sessions and keys into one `fetch`. */
 import { admit, type Kind } from '@quartet/kit/admission'
-import { createSequencer } from '@quartet/kit/events'
+import { ACCESS_TOKEN_ISSUER } from '@quartet/kit/auth'
+import { createEventing } from '@quartet/kit/eventing'
 import { createHttp } from '@quartet/kit/http'
 import { startKeyRetention } from '@quartet/kit/idempotency'
+import { createKeySets, type KeySets } from '@quartet/kit/key-sets'
 import { createMetrics } from '@quartet/kit/telemetry'
 import type { App, Service, World } from '@quartet/kit/world'
 import { createAccess } from './access.ts'
@@ -34,9 +36,12 @@ function createApp(world: World<Config>): App {
     metrics,
   })
   const ring = createKeyRing(world)
-  const access = createAccess(world, ring.keySets)
+  const { ORDERS_URL, PAYMENTS_URL } = world.config
+  const services = createKeySets(world, { orders: ORDERS_URL, payments: PAYMENTS_URL })
+  const access = createAccess(world, ownAnd(ring.keySets, services))
   const credentials = createCredentials(world)
-  const sequencer = createSequencer(world)
+  const eventing = createEventing(world, http, { name: 'users', authenticator: access })
+  const { sequencer } = eventing
   const tokens = createTokens(world, ring)
   addUserRoutes(http, { world, access, credentials, sequencer })
   addSessionRoutes(http, { world, access, credentials, ring, tokens })
@@ -47,16 +52,22 @@ function createApp(world: World<Config>): App {
     async start() {
       await ring.start()
       await bootstrapAdmin(world, credentials)
-      sequencer.start()
+      await services.start()
+      eventing.start()
       stops.push(startKeyRetention(world), startRetention(world), ring.stop)
     },
     async stop() {
       accepting = false
       for (const stop of stops) stop()
-      await sequencer.stop()
+      await eventing.stop()
     },
   }
 }
+
+// People's tokens are signed here; those of services by themselves.
+const ownAnd = (own: KeySets, others: KeySets): Pick<KeySets, 'find'> => ({
+  find: (issuer, kid) => (issuer === ACCESS_TOKEN_ISSUER ? own : others).find(issuer, kid),
+})
 
 // Logging in has a queue of its own: hashing is what is scarce there.
 const kindOf = (method: string, path: string): Kind | undefined =>

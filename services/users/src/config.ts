@@ -1,5 +1,5 @@
 /** Owns the settings of users: the only reader of its environment. */
-import { ConfigError, parseConfig, secretFile, serviceSettings } from '@quartet/kit/config'
+import { ConfigError, parseConfig, peerUrl, secretFile, serviceSettings } from '@quartet/kit/config'
 import { z } from 'zod'
 import { emailSchema, newPasswordSchema } from './contract.ts'
 
@@ -11,6 +11,9 @@ const seconds = (fallback: number, min: number) =>
 const settings = {
   ...serviceSettings,
   PORT: serviceSettings.PORT.default(5000),
+  /** Services that read this one's events, for their public keys. */
+  ORDERS_URL: peerUrl('http://127.0.0.1:5002'),
+  PAYMENTS_URL: peerUrl('http://127.0.0.1:5003'),
   /** 32 random bytes as base64url: seals the private signing keys in the database. */
   KEY_ENCRYPTION_SECRET_FILE: secretFile().transform(toSecret),
   /** Passwords hashed at once: each takes a core and 19 MiB. */

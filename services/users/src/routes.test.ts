@@ -287,6 +287,9 @@ test('the OpenAPI document describes every route', async () => {
   const { paths } = z.object({ paths: z.record(z.string(), z.unknown()) }).parse(answer.body)
   assert.deepEqual(Object.keys(paths).toSorted(), [
     '/.well-known/jwks.json',
+    '/events',
+    '/events/set-aside',
+    '/events/set-aside/replay',
     '/sessions',
     '/sessions/current',
     '/sessions/refresh',

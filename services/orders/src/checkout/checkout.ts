@@ -29,6 +29,8 @@ export type Checkout = {
   /** Completes a confirmed order; gives it as it then is, whoever was faster. Undefined: there is none. */
   fulfill: (id: string) => Promise<Order | undefined>
   openOrders: () => number
+  /** Orders were made due: recovery looks for them now. */
+  wake: () => void
   start: () => void
   stop: () => Promise<void>
 }
@@ -90,6 +92,7 @@ export function createCheckout(world: World<Config>, peers: Peers, sequencer: Se
     read: (id) => foreground.read.add(id),
     fulfill: (id) => fulfill(world, foreground, id),
     openOrders: recovery.openOrders,
+    wake: () => recovery.wakeAt(world.clock.now()),
     start: recovery.start,
     async stop() {
       await recovery.stop()

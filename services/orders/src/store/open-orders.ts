@@ -49,6 +49,28 @@ export function closeOpenOrders(tx: Transaction, ids: string[]): void {
   )
 }
 
+/**
+ * Makes orders due now that wait for their customer (whose payment status is one of these); one that is
+ * under way is about to learn the same, and one that is closed stays closed.
+ */
+export async function wakeOpenOrders(
+  tx: Transaction,
+  ids: string[],
+  { now, waiting }: { now: Date; waiting: readonly string[] },
+): Promise<void> {
+  const found = await tx.query<{ id: string }>(
+    `select id from orders where id = any($1) and status = 'pending' and payment_status = any($2)`,
+    [ids, waiting],
+  )
+  if (found.length === 0) return
+  const woken = found.map(({ id }) => id)
+  tx.send('select from open_orders where order_id = any($1) order by order_id for update', [woken])
+  tx.send('update open_orders set drive_at = $2 where order_id = any($1) and drive_at > $2', [
+    woken,
+    now,
+  ])
+}
+
 export type DueOrder = { order_id: string; attempts: number }
 
 /** Takes up to `limit` orders that are due, and their lease until `leaseUntil`; skips what another replica takes. */

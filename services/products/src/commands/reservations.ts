@@ -1,4 +1,4 @@
-/** Owns reserve and release: a batch in, one outcome per order, one transaction (rules 1, 2, 8, 11, 14 to 16). */
+/** Owns reserve, release and sale: a batch in, one outcome per order, one transaction (rules 1, 2, 8, 11, 14 to 16). */
 import { appendEvents } from '@quartet/kit/events'
 import type { Transaction } from '@quartet/kit/postgres'
 import type { Dependencies } from '../actions.ts'
@@ -15,6 +15,7 @@ import {
   fingerprintOf,
   movementsOf,
   RELEASE,
+  SALE,
   sumLines,
   type Answer,
   type Level,
@@ -173,12 +174,8 @@ export async function release(world: Dependencies, items: ReleaseItem[]): Promis
     )
     // Any item of the batch that names the owner undoes, not only the first of its order.
     const wanted = new Set(items.map(whose))
-    const returned = await undo(
-      world,
-      tx,
-      [...recorded.values()].filter((reservation) => wanted.has(whose(reservation))),
-      now,
-    )
+    const reservations = [...recorded.values()].filter((each) => wanted.has(whose(each)))
+    const returned = await move(world, tx, { reservations, moves: RELEASE }, now)
     const tombstoneOwners = tombstones.map(
       ({ order_id, owner_id }) => [order_id, owner_id] as const,
     )
@@ -196,30 +193,42 @@ export async function release(world: Dependencies, items: ReleaseItem[]): Promis
 
 const whose = ({ order_id, owner_id }: ReleaseItem): string => `${order_id} ${owner_id}`
 
-async function undo(
+/**
+ * Turns reservations into sales: reserved → sold, once; whatever was undone or refused stays so (rule
+ * 11). In the transaction of the caller.
+ */
+export async function sell(
   world: Dependencies,
   tx: Transaction,
-  reservations: Reservation[],
+  orderIds: string[],
+): Promise<void> {
+  const recorded = await lockReservations(tx, [...new Set(orderIds)])
+  const now = new Date(world.clock.now())
+  await move(world, tx, { reservations: [...recorded.values()], moves: SALE }, now)
+}
+
+type Moves = { reservations: Reservation[]; moves: typeof SALE }
+
+/** Moves locked reservations, with the stock of their lines; gives the products that they are of. */
+async function move(
+  world: Dependencies,
+  tx: Transaction,
+  { reservations, moves }: Moves,
   now: Date,
 ): Promise<string[]> {
-  const moves = reservations.map((reservation) => {
-    const move = RELEASE[reservation.state]
-    const { answer } = reservation
+  const moved = reservations.flatMap(({ order_id, state, answer }) => {
+    const step = moves[state]
+    if (step.to === state) return []
     const lines = answer?.outcome === 'reserved' ? answer.lines : []
-    return { reservation, to: move.to, movements: movementsOf(move, reservation.order_id, lines) }
+    return [{ order_id, to: step.to, movements: movementsOf(step, order_id, lines) }]
   })
-  const moved = moves.filter(({ reservation, to }) => reservation.state !== to)
   if (moved.length === 0) return []
   const movements = moved.flatMap((each) => each.movements)
   const productIds = [...new Set(movements.map(({ productId }) => productId))].toSorted()
   const levels = await lockLevels(tx, productIds)
   updateReservations(
     tx,
-    moved.map(({ reservation, to }) => ({
-      order_id: reservation.order_id,
-      state: to,
-      answer: null,
-    })),
+    moved.map(({ order_id, to }) => ({ order_id, state: to, answer: null })),
     now,
   )
   applyAndTell({ world, tx, levels, now }, movements)

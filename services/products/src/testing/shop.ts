@@ -5,6 +5,7 @@ import {
   createTestIssuer,
   createTestNetwork,
   createTestWorld,
+  testServiceKeyFile,
 } from '@quartet/kit/testing'
 import type { App, World } from '@quartet/kit/world'
 import { productsService } from '../app.ts'
@@ -22,6 +23,7 @@ export async function createTestProducts() {
   const clock = createTestClock()
   const issuer = await createTestIssuer(clock)
   const config = readConfig({
+    SERVICE_KEY_FILE: await testServiceKeyFile(),
     DATABASE_URL: database.url,
     USERS_URL: 'http://users.test',
     ORDERS_URL: 'http://orders.test',

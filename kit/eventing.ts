@@ -1,0 +1,121 @@
+/** Owns a service's part in events, as one piece: it numbers and shows its own, and reads those of others. */
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Authenticator } from './auth.ts'
+import { createBell, EVENTS_CHANNEL } from './bell.ts'
+import { createSequencer, type Sequencer } from './events.ts'
+import { addFeed } from './feed.ts'
+import type { Http } from './http.ts'
+import { body, json, problem, security } from './openapi.ts'
+import { isOutage } from './postgres.ts'
+import { Problem } from './problem.ts'
+import { listSetAside } from './set-aside.ts'
+import { createSubscription, type SubscriptionOptions } from './subscription.ts'
+import type { World } from './world.ts'
+
+export type Eventing = {
+  /** Rung after each commit that appended events. */
+  sequencer: Sequencer
+  start: () => void
+  stop: () => Promise<void>
+}
+
+export type EventingOptions = {
+  /** The service's name. */
+  name: string
+  authenticator: Pick<Authenticator, 'serviceOrAdmin' | 'admin'>
+  /** Whose events it reads, and what it does with them. */
+  subscriptions?: SubscriptionOptions[]
+}
+
+const setAsideSchema = z
+  .object({
+    source: z.string(),
+    sequence: z.number(),
+    id: z.string(),
+    type: z.string(),
+    subject: z.string(),
+    reason: z.string(),
+    set_aside_at: z.string(),
+    data: z.record(z.string(), z.unknown()),
+  })
+  .openapi('SetAsideEvent')
+
+const replaySchema = z.strictObject({ source: z.string().max(64), subject: z.string().max(256) })
+const MAX_LISTED = 200
+
+const routes = {
+  list: createRoute({
+    method: 'get',
+    path: '/events/set-aside',
+    tags: ['events'],
+    security,
+    summary: 'Events of others that could not be applied here (admin)',
+    responses: { 200: json(z.object({ data: z.array(setAsideSchema) }), 'Up to 200, in order') },
+  }),
+  replay: createRoute({
+    method: 'post',
+    path: '/events/set-aside/replay',
+    tags: ['events'],
+    security,
+    summary: 'Apply what is set aside of one subject, in order (admin)',
+    request: { body: body(replaySchema) },
+    responses: {
+      200: json(z.object({ replayed: z.number() }), 'Applied, and no longer set aside'),
+      404: problem('Nothing of this source is read here'),
+      409: problem('`event_fails`: the first one still cannot be applied; nothing has changed'),
+    },
+  }),
+}
+
+/** Adds the feed and what is set aside to a service, and reads the events that it subscribes to. */
+export function createEventing(
+  world: World<unknown>,
+  http: Http,
+  { name, authenticator, subscriptions = [] }: EventingOptions,
+): Eventing {
+  const sequencer = createSequencer(world)
+  const bell = createBell(world, EVENTS_CHANNEL)
+  addFeed(http, { world, authenticator, bell, source: `/${name}` })
+  const readers = subscriptions.map((options) => createSubscription(world, options))
+
+  http.openapi(routes.list, async (c) => {
+    await authenticator.admin(c.req.raw)
+    const rows = await listSetAside(world.db, { limit: MAX_LISTED })
+    const data = rows.map(({ time: _time, set_aside_at, ...event }) => ({
+      ...event,
+      set_aside_at: set_aside_at.toISOString(),
+    }))
+    return c.json({ data }, 200)
+  })
+
+  http.openapi(routes.replay, async (c) => {
+    await authenticator.admin(c.req.raw)
+    const { source, subject } = c.req.valid('json')
+    const reader = readers.find((each) => each.source === source)
+    if (reader === undefined) throw new Problem('not_found', 'Source not found')
+    const replayed = await reader.replay(subject).catch((error: unknown) => {
+      if (isOutage(error)) throw error
+      throw stillFails(error)
+    })
+    return c.json({ replayed }, 200)
+  })
+
+  return {
+    sequencer,
+    start() {
+      sequencer.start()
+      for (const reader of readers) reader.start()
+    },
+    async stop() {
+      bell.stop()
+      await Promise.all(readers.map((reader) => reader.stop()))
+      await sequencer.stop()
+    },
+  }
+}
+
+const stillFails = (error: unknown) =>
+  new Problem('conflict', 'The event still cannot be applied', {
+    code: 'event_fails',
+    detail: error instanceof Error ? error.message : String(error),
+  })
