@@ -23,8 +23,8 @@ export const cloudEventSchema = z
   .object({
     specversion: z.literal('1.0'),
     id: z.string(),
-    source: z.string().openapi({ example: '/orders' }),
-    type: z.string().openapi({ example: 'order.confirmed.v1' }),
+    source: z.string().openapi({ example: '/things' }),
+    type: z.string().openapi({ example: 'thing.happened.v1' }),
     subject: z.string().openapi({ description: 'The id of what it happened to.' }),
     time: z.string(),
     datacontenttype: z.literal('application/json'),
@@ -71,7 +71,7 @@ type Dependencies = {
   world: Pick<World<unknown>, 'db' | 'clock'>
   authenticator: Pick<Authenticator, 'serviceOrAdmin'>
   bell: Bell
-  /** As CloudEvents name it, such as `/orders`. */
+  /** As CloudEvents name it, such as `/things`. */
   source: string
 }
 

@@ -215,7 +215,7 @@ test('every rule of the shop that is built has a test that bears its number', ()
       ).flat(),
     )
   const proven = new Set(titles.map(Number))
-  const built = [...Array.from({ length: 18 }, (_, index) => index + 1), 22, 23]
+  const built = [...Array.from({ length: 20 }, (_, index) => index + 1), 22, 23]
   none(
     built.filter((rule) => !proven.has(rule)).map((rule) => `rule ${rule}`),
     'a rule without a test',

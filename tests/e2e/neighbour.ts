@@ -5,9 +5,9 @@ export type Neighbour = {
   url: string
   /** Where requests go on to. */
   lead: (origin: string) => void
-  /** From now on: passes on, holds for 30 s, resets three of ten before they are passed on, or refuses. */
+  /** From now on: passes on, holds for 30 s, resets three of ten commands before they are passed on, or refuses. */
   behave: (how: 'well' | 'slow' | 'resetting' | 'dead') => Promise<void>
-  /** Requests that came, whatever became of them. */
+  /** Commands that came, whatever became of them. */
   calls: () => number
   close: () => Promise<void>
 }
@@ -22,8 +22,11 @@ export async function openNeighbour(): Promise<Neighbour> {
   let calls = 0
 
   const server = createServer((incoming, outgoing) => {
-    calls += 1
-    if (mode === 'resetting' && calls % 10 < 3) return void incoming.socket.resetAndDestroy()
+    if (target === '') return void incoming.socket.destroy()
+    const isCommand = incoming.url?.startsWith('/commands/') === true
+    if (isCommand) calls += 1
+    const isReset = mode === 'resetting' && isCommand && calls % 10 < 3
+    if (isReset) return void incoming.socket.resetAndDestroy()
     if (mode !== 'slow') return passOn(incoming, outgoing, { agent, target })
     const timer = setTimeout(() => {
       held.delete(timer)

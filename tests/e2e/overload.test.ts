@@ -1,8 +1,11 @@
 /** Proves that a shop with five times the buyers that it needs goes on selling as much, in bounded time, and recovers at once. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import pg from 'pg'
 import { Pool } from 'undici'
+import { silentLog } from '@quartet/kit/log'
+import { connectPostgres } from '@quartet/kit/postgres'
+import { realRandom } from '@quartet/kit/random'
+import { realTimers } from '@quartet/kit/time'
 import { joinPostgres } from '../../tools/postgres/join.ts'
 import { checkBooks, newProduct, openShop, type TestShop } from './shop.ts'
 
@@ -123,17 +126,23 @@ test('what that load wrote twice stayed in its page (HOT)', async () => {
 /** How often rows were updated, and how often in their page. Connections tell within a second. */
 async function updatesOf(database: string, table: string) {
   const server = await joinPostgres({ dataDir: at.shop.dataDir, port: at.shop.ports.postgres })
-  const client = new pg.Client({ connectionString: await server.urlOf('postgres', database) })
-  await client.connect()
+  const db = connectPostgres({
+    url: await server.urlOf('postgres', database),
+    poolSize: 1,
+    applicationName: 'test',
+    timers: realTimers,
+    random: realRandom,
+    log: silentLog,
+  })
   try {
-    const { rows } = await client.query<{ updates: number; hot: number }>(
+    const [row] = await db.query<{ updates: number; hot: number }>(
       `select n_tup_upd::float8 as updates, n_tup_hot_upd::float8 as hot
        from pg_stat_user_tables where relname = $1`,
       [table],
     )
-    return rows[0] ?? { updates: 0, hot: 0 }
+    return row ?? { updates: 0, hot: 0 }
   } finally {
-    await client.end()
+    await db.close()
     await server.leave()
   }
 }
