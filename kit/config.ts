@@ -10,6 +10,8 @@ export const serviceSettings = {
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'must be a postgres:// URL'),
   DATABASE_POOL_SIZE: z.coerce.number().int().min(2).max(200).default(10),
+  /** Events that every subscriber has read are kept for this long. */
+  EVENT_RETENTION_DAYS: z.coerce.number().int().min(1).max(36_500).default(30),
   /** Requests are shed where more than one of ten would take longer than this. */
   ADMISSION_TARGET_MS: z.coerce.number().int().min(1).default(500),
 }

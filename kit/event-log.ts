@@ -51,6 +51,21 @@ export async function readEvents(tx: Tx, query: EventQuery): Promise<EventPage |
   return { events, position }
 }
 
+export type Subscriber = { name: string; acknowledged: number; seen_at: Date }
+
+/** Who reads this log and how far each has come, and the number of its newest event. */
+export async function readSubscribers(
+  tx: Tx,
+): Promise<{ newest: number; subscribers: Subscriber[] }> {
+  const [counter] = await tx.query<{ newest: number }>(
+    'select last_sequence as newest from event_counter',
+  )
+  const subscribers = await tx.query<Subscriber>(
+    'select name, acknowledged, seen_at from subscribers order by name',
+  )
+  return { newest: counter?.newest ?? 0, subscribers }
+}
+
 /** Registers a subscriber, or notes how far it has come: it never goes back. */
 export async function acknowledge(
   tx: Tx,

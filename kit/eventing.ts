@@ -2,14 +2,16 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Authenticator } from './auth.ts'
 import { createBell, EVENTS_CHANNEL } from './bell.ts'
+import { createEventRetention } from './event-retention.ts'
 import { createSequencer, type Sequencer } from './events.ts'
+import { readSubscribers } from './event-log.ts'
 import { addFeed } from './feed.ts'
 import type { Http } from './http.ts'
 import { body, json, problem, security } from './openapi.ts'
 import { isOutage } from './postgres.ts'
 import { Problem } from './problem.ts'
 import { listSetAside } from './set-aside.ts'
-import { createSubscription, type SubscriptionOptions } from './subscription.ts'
+import { createSubscription, type Subscription, type SubscriptionOptions } from './subscription.ts'
 import type { World } from './world.ts'
 
 export type Eventing = {
@@ -43,7 +45,28 @@ const setAsideSchema = z
 const replaySchema = z.strictObject({ source: z.string().max(64), subject: z.string().max(256) })
 const MAX_LISTED = 200
 
+const subscribersSchema = z
+  .object({
+    newest: z.number().openapi({ description: 'The number of the newest event.' }),
+    data: z.array(
+      z.object({
+        name: z.string(),
+        acknowledged: z.number().openapi({ description: 'All up to this one is applied there.' }),
+        seen_at: z.string(),
+      }),
+    ),
+  })
+  .openapi('Subscribers')
+
 const routes = {
+  subscribers: createRoute({
+    method: 'get',
+    path: '/events/subscribers',
+    tags: ['events'],
+    security,
+    summary: 'Who reads these events, and how far each has come (admin)',
+    responses: { 200: json(subscribersSchema, 'Noted every five seconds') },
+  }),
   list: createRoute({
     method: 'get',
     path: '/events/set-aside',
@@ -69,14 +92,46 @@ const routes = {
 
 /** Adds the feed and what is set aside to a service, and reads the events that it subscribes to. */
 export function createEventing(
-  world: World<unknown>,
+  world: World<{ EVENT_RETENTION_DAYS: number }>,
   http: Http,
   { name, authenticator, subscriptions = [] }: EventingOptions,
 ): Eventing {
   const sequencer = createSequencer(world)
+  const retention = createEventRetention(world)
   const bell = createBell(world, EVENTS_CHANNEL)
   addFeed(http, { world, authenticator, bell, source: `/${name}` })
   const readers = subscriptions.map((options) => createSubscription(world, options))
+
+  addAdministration(http, { world, authenticator, readers })
+  return {
+    sequencer,
+    start() {
+      sequencer.start()
+      retention.start()
+      for (const reader of readers) reader.start()
+    },
+    async stop() {
+      bell.stop()
+      await Promise.all(readers.map((reader) => reader.stop()))
+      await retention.stop()
+      await sequencer.stop()
+    },
+  }
+}
+
+type Administration = {
+  world: Pick<World<unknown>, 'db'>
+  authenticator: Pick<Authenticator, 'admin'>
+  readers: Subscription[]
+}
+
+function addAdministration(http: Http, { world, authenticator, readers }: Administration): void {
+  http.openapi(routes.subscribers, async (c) => {
+    await authenticator.admin(c.req.raw)
+    const { newest, subscribers } = await readSubscribers(world.db)
+    const data = subscribers.map((each) => ({ ...each, seen_at: each.seen_at.toISOString() }))
+    return c.json({ newest, data }, 200)
+  })
 
   http.openapi(routes.list, async (c) => {
     await authenticator.admin(c.req.raw)
@@ -99,19 +154,6 @@ export function createEventing(
     })
     return c.json({ replayed }, 200)
   })
-
-  return {
-    sequencer,
-    start() {
-      sequencer.start()
-      for (const reader of readers) reader.start()
-    },
-    async stop() {
-      bell.stop()
-      await Promise.all(readers.map((reader) => reader.stop()))
-      await sequencer.stop()
-    },
-  }
 }
 
 const stillFails = (error: unknown) =>

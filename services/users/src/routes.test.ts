@@ -290,6 +290,7 @@ test('the OpenAPI document describes every route', async () => {
     '/events',
     '/events/set-aside',
     '/events/set-aside/replay',
+    '/events/subscribers',
     '/sessions',
     '/sessions/current',
     '/sessions/refresh',
