@@ -49,14 +49,17 @@ function toHandler(
   let size = 0
   let status = 0
   let headers: Record<string, string> = {}
-  let abort = () => {}
+  // Until it is sent there is nothing to cut off.
+  let abort = () => reject(signal?.reason)
+  const onAbort = () => abort()
+  signal?.addEventListener('abort', onAbort, { once: true })
   return {
     onRequestStart(controller) {
       abort = () => controller.abort(signal?.reason as Error)
       if (signal?.aborted === true) abort()
-      signal?.addEventListener('abort', abort, { once: true })
     },
     onResponseStart(_controller, statusCode, answered) {
+      if (statusCode < 200) return // tells of an answer to come (RFC 9110, 15.2)
       status = statusCode
       headers = answered as Record<string, string>
     },
@@ -66,13 +69,13 @@ function toHandler(
       else chunks.push(chunk)
     },
     onResponseEnd() {
-      signal?.removeEventListener('abort', abort)
+      signal?.removeEventListener('abort', onAbort)
       const [only] = chunks
       const whole = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks)
       resolve(new WholeResponse(whole.toString(), { status, headers }))
     },
     onResponseError(_controller, error) {
-      signal?.removeEventListener('abort', abort)
+      signal?.removeEventListener('abort', onAbort)
       reject(error)
     },
   }
