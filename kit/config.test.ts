@@ -33,6 +33,7 @@ test('settings become a frozen config, with defaults for what is absent or empty
       DATABASE_URL,
       DATABASE_POOL_SIZE: 10,
       ADMISSION_TARGET_MS: 500,
+      EVENT_RETENTION_DAYS: 30,
       PEER_URL: 'http://127.0.0.1:7000',
       KEY: 'secret text',
     })
@@ -49,6 +50,7 @@ test('every wrong variable is named with what it must be, and no value is told',
     DATABASE_URL: 'mysql://secret-3',
     DATABASE_POOL_SIZE: '1',
     ADMISSION_TARGET_MS: '0',
+    EVENT_RETENTION_DAYS: '0',
     PEER_URL: 'ftp://secret-4',
     KEY: '/secret-5',
   })
