@@ -1,18 +1,9 @@
 /** Owns the proof of the gateway: what it routes, what it keeps out, and what a dead service costs. */
 import assert from 'node:assert/strict'
-import { get } from 'node:http'
 import { test } from 'node:test'
-import { createIds } from '@quartet/kit/ids'
-import { silentLog } from '@quartet/kit/log'
-import { realRandom } from '@quartet/kit/random'
-import { listen } from '@quartet/kit/server'
-import { realClock, realTimers } from '@quartet/kit/time'
-import type { Fetch } from '@quartet/kit/world'
 import { z } from 'zod'
-import { gatewayService } from './app.ts'
-import type { Config } from './config.ts'
 import { ANSWER_TIMEOUT_MS } from './forward.ts'
-import { config, echo, openGateway, type Handler } from './gateway.fixture.ts'
+import { openGateway, type Handler } from './gateway.fixture.ts'
 
 const echoed = z.object({
   method: z.string(),
@@ -28,29 +19,6 @@ const problem = z.object({
   error: z.string(),
   service: z.string().optional(),
 })
-
-const chance = { random: realRandom, ids: createIds(realClock, realRandom) }
-
-/** A gateway and services on real sockets; `close` ends them all. */
-async function openReal(service: Handler, changes: Partial<Config> = {}) {
-  const upstream = await listen(service, { host: '127.0.0.1', port: 0 })
-  const url = `http://127.0.0.1:${upstream.port}`
-  const realFetch: Fetch = (target, init) => globalThis.fetch(target, init)
-  const app = gatewayService.createApp({
-    config: { ...config, USERS_URL: url, ORDERS_URL: url, PRODUCTS_URL: url, ...changes },
-    clock: realClock,
-    timers: realTimers,
-    ...chance,
-    fetch: realFetch,
-    log: silentLog,
-  })
-  const edge = await listen(app.fetch, { host: '127.0.0.1', port: 0 })
-  const close = async () => {
-    await edge.close(0)
-    await upstream.close(0)
-  }
-  return { base: `http://127.0.0.1:${edge.port}`, close }
-}
 
 async function assertProblem(response: Response, status: number, code: string) {
   assert.equal(response.status, status)
@@ -220,91 +188,4 @@ test('it tells what is where, whether it is alive and ready, and how long reques
   await app.stop()
   assert.equal((await ask('/health/live')).status, 200)
   assert.equal((await ask('/health/ready')).status, 503)
-})
-
-test('over real sockets: bodies of every size go through, HEAD and empty answers too', async () => {
-  const { base, close } = await openReal(async (request) => {
-    if (request.method === 'HEAD') return new Response(null, { headers: { 'x-seen': 'head' } })
-    if (request.method === 'DELETE') return new Response(null, { status: 204 })
-    const { method, body, headers } = echoed.parse(await (await echo(request)).json())
-    return Response.json({ method, length: body.length, from: headers['x-forwarded-for'] })
-  })
-  try {
-    for (const length of [0, 1, 70_000, 256 * 1024]) {
-      const init = { method: 'POST', body: 'x'.repeat(length) }
-      const response = await globalThis.fetch(`${base}/api/users`, init)
-      const seen: unknown = await response.json()
-      assert.deepEqual(seen, { method: 'POST', length, from: '127.0.0.1' })
-    }
-    const head = await globalThis.fetch(`${base}/api/orders`, { method: 'HEAD' })
-    assert.equal(head.headers.get('x-seen'), 'head')
-    const gone = await globalThis.fetch(`${base}/api/users/u`, { method: 'DELETE' })
-    assert.equal(gone.status, 204)
-  } finally {
-    await close()
-  }
-})
-
-test('over real sockets: no path climbs out of its service, and no redirect is followed', async () => {
-  const reached: string[] = []
-  const { base, close } = await openReal((request) => {
-    reached.push(new URL(request.url).pathname)
-    return new Response(null, { status: 302, headers: { location: '/metrics' } })
-  })
-  // Unlike fetch, node:http sends a path as it is.
-  const statusOf = (path: string) =>
-    new Promise<number | undefined>((resolve, reject) => {
-      const { hostname, port } = new URL(base)
-      const outgoing = get({ hostname, port, path }, (answer) => {
-        answer.resume()
-        resolve(answer.statusCode)
-      })
-      outgoing.on('error', reject)
-    })
-  try {
-    for (const path of ['/api/users/../metrics', '/api/users/%2e%2e/metrics']) {
-      assert.equal(await statusOf(path), 404, path)
-    }
-    assert.equal(await statusOf('/api/users/usr_1'), 302)
-    assert.deepEqual(reached, ['/users/usr_1'])
-  } finally {
-    await close()
-  }
-})
-
-test('over real sockets: an answer is passed on while it is still being made', async () => {
-  let finish = () => {}
-  const { base, close } = await openReal(() => {
-    const stream = new ReadableStream<Uint8Array>({
-      start(controller) {
-        controller.enqueue(new TextEncoder().encode('event: first\n\n'))
-        finish = () => controller.close()
-      },
-    })
-    return new Response(stream, { headers: { 'content-type': 'text/event-stream' } })
-  })
-  try {
-    const response = await globalThis.fetch(`${base}/api/orders/ord_1/events`)
-    const reader = (response.body ?? assert.fail('no body')).getReader()
-    const { value } = await reader.read()
-    assert.equal(Buffer.from(value ?? []).toString(), 'event: first\n\n')
-    finish()
-    assert.equal((await reader.read()).done, true)
-  } finally {
-    await close()
-  }
-})
-
-test('over real sockets: a refused connection is a 503 that names the service', async () => {
-  const free = await listen(() => new Response(), { host: '127.0.0.1', port: 0 })
-  await free.close(0)
-  const { base, close } = await openReal(echo, { ORDERS_URL: `http://127.0.0.1:${free.port}` })
-  try {
-    const init = { method: 'POST', body: '{}' }
-    const down = await globalThis.fetch(`${base}/api/orders`, init)
-    assert.equal((await assertProblem(down, 503, 'service_unavailable')).service, 'orders')
-    assert.equal((await globalThis.fetch(`${base}/api/users`)).status, 200)
-  } finally {
-    await close()
-  }
 })

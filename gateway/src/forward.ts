@@ -1,13 +1,25 @@
-/** Owns handing a request on to a service and its answer back: the request whole, the answer as a stream. */
+/** Owns handing a request on to a service and its answer back: the request whole, the answer as it comes. */
 import { Problem } from '@quartet/kit/problem'
-import { withTimeout } from '@quartet/kit/timeout'
 import type { Ids } from '@quartet/kit/ids'
+import type { Timers } from '@quartet/kit/time'
 import type { World } from '@quartet/kit/world'
-import { responseHeaders } from './headers.ts'
+import { toAnswer, type Answer } from './answer.ts'
+import { answerHeaders } from './headers.ts'
 import type { Retrier } from './retry.ts'
 import type { Target } from './route-table.ts'
 
 type ForwardWorld = Pick<World<unknown>, 'fetch' | 'timers'> & { ids: Ids; retrier: Retrier }
+
+/** A request as a service gets it. Its headers are added to. */
+export type Outgoing = {
+  method: string
+  /** By name in lower case. */
+  headers: Record<string, string>
+  /** Kept, so that it can be sent again; its size is limited before. */
+  body: string | ArrayBuffer | null
+  /** Aborts when nobody waits for the answer any more. */
+  gone: AbortSignal
+}
 
 /** Until the head of the answer; its body may take as long as it comes. */
 export const ANSWER_TIMEOUT_MS = 30_000
@@ -23,44 +35,59 @@ const KEY = 'idempotency-key'
 export async function forward(
   world: ForwardWorld,
   { service, step, url }: Target,
-  request: Request,
-  headers: Headers,
-): Promise<Response> {
-  // Kept, so that it can be sent again; its size is limited before.
-  const body = request.body === null ? null : await request.arrayBuffer()
+  { method, headers, body, gone }: Outgoing,
+): Promise<Answer> {
   // The client need not know of a key that only makes our own second try safe.
-  if (request.method === 'POST' && KEYED.has(step) && !headers.has(KEY)) {
-    headers.set(KEY, world.ids.next('gateway'))
-  }
-  const timeoutMs = timeoutOf(request)
-  headers.set(TIMEOUT_HEADER, String(timeoutMs))
+  if (method === 'POST' && KEYED.has(step)) headers[KEY] ??= world.ids.next('gateway')
+  const timeoutMs = timeoutOf(headers[TIMEOUT_HEADER])
+  headers[TIMEOUT_HEADER] = String(timeoutMs)
   const response = await world.retrier.run({
     service,
-    isRepeatable: IDEMPOTENT.has(request.method) || headers.has(KEY),
-    isAbandoned: () => request.signal.aborted,
+    isRepeatable: IDEMPOTENT.has(method) || headers[KEY] !== undefined,
+    isAbandoned: () => gone.aborted,
     send: () =>
-      withTimeout(world.timers, timeoutMs, (late) =>
-        world.fetch(url, {
-          method: request.method,
-          headers,
-          body,
-          signal: AbortSignal.any([request.signal, late]),
-          redirect: 'manual',
-        }),
+      inTime(world.timers, timeoutMs, gone, (signal) =>
+        world.fetch(url, { method, headers, body, signal, redirect: 'manual' }),
       ),
   })
-  const { status, statusText } = response
-  return new Response(response.body, { status, statusText, headers: responseHeaders(response) })
+  const answer = toAnswer(response)
+  return { ...answer, headers: answerHeaders(answer.headers) }
 }
 
 // A client may be in more of a hurry than we are, never in less.
-function timeoutOf(request: Request): number {
-  const said = request.headers.get(TIMEOUT_HEADER)
-  if (said === null) return ANSWER_TIMEOUT_MS
+function timeoutOf(said: string | undefined): number {
+  if (said === undefined) return ANSWER_TIMEOUT_MS
   if (!/^\d{1,9}$/.test(said) || Number(said) === 0) {
     throw new Problem('invalid', 'Invalid request', {
       detail: `${TIMEOUT_HEADER} is a number of milliseconds.`,
     })
   }
   return Math.min(Number(said), ANSWER_TIMEOUT_MS)
+}
+
+/**
+ * As kit's `withTimeout`, with a signal that aborts when the client is `gone` too, also while the answer
+ * is streamed. (`AbortSignal.any` does it with weak references, which the collector pays for.)
+ */
+async function inTime<Result>(
+  timers: Timers,
+  timeoutMs: number,
+  gone: AbortSignal,
+  use: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const abort = new AbortController()
+  const late = Promise.withResolvers<never>()
+  const cancel = timers.after(timeoutMs, () => {
+    const error = new Error(`no answer within ${timeoutMs} ms`)
+    error.name = 'TimeoutError'
+    late.reject(error)
+    abort.abort(error)
+  })
+  if (gone.aborted) abort.abort(gone.reason)
+  else gone.addEventListener('abort', () => abort.abort(gone.reason), { once: true })
+  try {
+    return await Promise.race([use(abort.signal), late.promise])
+  } finally {
+    cancel()
+  }
 }

@@ -1,13 +1,14 @@
 /** Owns what the gateway says of a request to services, and of an answer to clients. */
 import type { Ids } from '@quartet/kit/ids'
 import type { Random } from '@quartet/kit/random'
+import type { Answer } from './answer.ts'
 
 /** What identifies a request from here on: in logs, in traces, and to whoever asks for help. */
 export type RequestNames = { requestId: string; traceparent: string }
 
-// They belong to one connection (RFC 9110, 7.6.1). A list, because what a client names in
-// `Connection` must not remove what the gateway adds.
-const HOP_BY_HOP = [
+// They belong to one connection (RFC 9110, 7.6.1). A set of their names, because what a
+// client names in `Connection` must not remove what the gateway adds.
+const HOP_BY_HOP = new Set([
   'connection',
   'keep-alive',
   'proxy-authenticate',
@@ -17,9 +18,17 @@ const HOP_BY_HOP = [
   'trailer',
   'transfer-encoding',
   'upgrade',
-]
+])
 // Said by the gateway alone, or settled between it and the client. Cookies are the browser's secret.
-const NOT_FORWARDED = [...HOP_BY_HOP, 'host', 'expect', 'forwarded', 'x-real-ip', 'cookie']
+const NOT_FORWARDED = new Set([
+  ...HOP_BY_HOP,
+  'host',
+  'content-length',
+  'expect',
+  'forwarded',
+  'x-real-ip',
+  'cookie',
+])
 
 const REQUEST_ID = /^[\w.:-]{8,128}$/
 // W3C Trace Context, 3.2: version, trace id and parent id (not all zeros), flags.
@@ -39,48 +48,58 @@ export function nameRequest(headers: Headers, { ids, random }: { ids: Ids; rando
   } satisfies RequestNames
 }
 
-/** Headers of a request as a service gets it. */
+/** Headers of a request as a service gets it, by name in lower case. */
 export function requestHeaders(
   request: Request,
+  { protocol, host }: URL,
   { requestId, traceparent }: RequestNames,
-  clientAddress: string,
-): Headers {
-  const headers = new Headers(request.headers)
-  for (const name of NOT_FORWARDED) headers.delete(name)
-  const { protocol, host } = new URL(request.url)
-  // Set, not appended to: what a client says of itself proves nothing.
-  headers.set('x-forwarded-for', clientAddress)
-  headers.set('x-forwarded-host', host)
-  headers.set('x-forwarded-proto', protocol.replace(':', ''))
-  headers.set('accept-encoding', 'identity')
-  headers.set('x-request-id', requestId)
+  address: string,
+): Record<string, string> {
+  const headers: Record<string, string> = {}
+  request.headers.forEach((value, name) => {
+    if (!NOT_FORWARDED.has(name)) headers[name] = value
+  })
   // A state without the trace that it belongs to means nothing.
-  if (headers.get('traceparent') !== traceparent) headers.delete('tracestate')
-  headers.set('traceparent', traceparent)
+  if (headers['traceparent'] !== traceparent) delete headers['tracestate']
+  headers['traceparent'] = traceparent
+  headers['x-request-id'] = requestId
+  // Set, not appended to: what a client says of itself proves nothing.
+  headers['x-forwarded-for'] = address
+  headers['x-forwarded-host'] = host
+  headers['x-forwarded-proto'] = protocol.slice(0, -1)
+  headers['accept-encoding'] = 'identity'
   return headers
 }
 
 /** Headers of a service's answer as clients get it. */
-export function responseHeaders(response: Response): Headers {
-  const headers = new Headers(response.headers)
-  for (const name of HOP_BY_HOP) headers.delete(name)
-  const location = headers.get('location')
-  if (location?.startsWith('/') === true) headers.set('location', `/api${location}`)
+export function answerHeaders(told: Answer['headers']): Answer['headers'] {
+  const headers: Answer['headers'] = {}
+  for (const [name, value] of Object.entries(told)) {
+    if (!HOP_BY_HOP.has(name)) headers[name] = value
+  }
+  const { location } = headers
+  if (typeof location === 'string' && location.startsWith('/')) {
+    headers['location'] = `/api${location}`
+  }
   return headers
 }
 
-/**
- * Says to browsers that an answer is data: never a page, a script, a frame or another origin's
- * (OWASP REST Security Cheat Sheet). What was asked for by somebody is kept by nobody else.
- */
+// An answer is data: never a page, a script, a frame or another origin's (OWASP REST Security Cheat
+// Sheet).
+const PROTECTION = {
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+}
+
+/** The answer with what the gateway says on every one. What somebody asked for is kept by nobody else. */
 export function protect(
-  headers: Headers,
-  { isPersonal, isHttps }: { isPersonal: boolean; isHttps: boolean },
-): void {
-  headers.set('x-content-type-options', 'nosniff')
-  headers.set('content-security-policy', "default-src 'none'; frame-ancestors 'none'")
-  headers.set('referrer-policy', 'no-referrer')
-  headers.set('cross-origin-resource-policy', 'same-origin')
-  if (isHttps) headers.set('strict-transport-security', 'max-age=31536000')
-  if (isPersonal && !headers.has('cache-control')) headers.set('cache-control', 'no-store')
+  answer: Answer,
+  { requestId, isPersonal, isHttps }: { requestId: string; isPersonal: boolean; isHttps: boolean },
+): Answer {
+  const headers: Answer['headers'] = { ...answer.headers, ...PROTECTION, 'x-request-id': requestId }
+  if (isHttps) headers['strict-transport-security'] = 'max-age=31536000'
+  if (isPersonal || headers['set-cookie'] !== undefined) headers['cache-control'] ??= 'no-store'
+  return { ...answer, headers }
 }

@@ -17,10 +17,11 @@ export const SERVICE_OF = {
 
 const isPublic = (step: string): step is keyof typeof SERVICE_OF => Object.hasOwn(SERVICE_OF, step)
 
-/** Where a request goes; undefined when the gateway does not route it. */
-export function findTarget(config: Config, requestUrl: string): Target | undefined {
-  // Parsed, so that `..`, `%2e%2e` and backslashes are resolved before anything is decided.
-  const { pathname, search } = new URL(requestUrl)
+/**
+ * Where a request goes; undefined when the gateway does not route it. By its parsed URL: `..`, `%2e%2e`
+ * and backslashes are resolved before anything is decided.
+ */
+export function findTarget(config: Config, { pathname, search }: URL): Target | undefined {
   const [, api, step = ''] = pathname.split('/')
   if (api !== 'api' || !isPublic(step)) return undefined
   const service = SERVICE_OF[step]

@@ -13,6 +13,7 @@ import type { Fetch } from '@quartet/kit/world'
 import type { GatewayWorld } from './app.ts'
 import type { Config } from './config.ts'
 import { createSharedCounts } from './limits/shared-counts.ts'
+import { createStreamFetch } from './stream-fetch.ts'
 
 export type RealGateway = {
   world: GatewayWorld
@@ -25,7 +26,7 @@ export type RealGateway = {
 export function createGatewayWorld(config: Config, peers?: Fetch): RealGateway {
   const [clock, timers, random] = [realClock, realTimers, realRandom]
   const log = createLog('gateway', config.LOG_LEVEL)
-  const balanced = createBalancedFetch(peers ?? ((url, init) => globalThis.fetch(url, init)))
+  const balanced = createBalancedFetch(peers ?? createStreamFetch())
   const { fetch } = balanced
   const base = { config, log, clock, timers, random, fetch, ids: createIds(clock, random) }
   const url = config.DATABASE_URL

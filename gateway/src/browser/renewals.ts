@@ -3,8 +3,14 @@ import type { World } from '@quartet/kit/world'
 import { z } from 'zod'
 import type { Tokens } from './cookies.ts'
 
+type ForUsers = {
+  method?: string
+  headers: Record<string, string>
+  body?: string | ArrayBuffer
+}
+
 /** Asks users for something, through everything that requests to services go through. */
-export type AskUsers = (path: string, init: RequestInit) => Promise<Response>
+export type AskUsers = (path: string, init: ForUsers) => Promise<Response>
 
 /** `refused`: the session is over. `unknown`: users did not say. */
 type Renewal = { kind: 'renewed'; tokens: Tokens } | { kind: 'refused' } | { kind: 'unknown' }

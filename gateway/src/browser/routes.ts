@@ -1,19 +1,35 @@
 /** Owns `/browser/session`: logging in, who is logged in, logging out, for pages that never see a token. */
+import { limitedBody } from '@quartet/kit/body-limit'
 import { Problem } from '@quartet/kit/problem'
 import type { Hono } from 'hono'
 import type { Env } from '../app.ts'
 import { checkSameOrigin } from './csrf.ts'
+import type { Limits } from '../limits/limits.ts'
+import { MAX_BODY_BYTES } from '../api.ts'
 import type { AskUsers } from './renewals.ts'
 import { subjectOf, type Sessions } from './session.ts'
 
-type Dependencies = { sessions: Sessions; askUsers: AskUsers; publicOrigin: string }
+type Dependencies = {
+  limits: Limits
+  sessions: Sessions
+  askUsers: AskUsers
+  publicOrigin: string
+}
 
 const PATH = '/browser/session'
 
 export function addBrowserRoutes(
   http: Hono<Env>,
-  { sessions, askUsers, publicOrigin }: Dependencies,
+  { limits, sessions, askUsers, publicOrigin }: Dependencies,
 ): void {
+  http.use('/browser/*', limitedBody(MAX_BODY_BYTES))
+  http.use('/browser/*', async (c, next) => {
+    const { address } = c.env
+    const isSignIn = c.req.method === 'POST'
+    await limits.check({ address, isSignIn, authorization: undefined })
+    return next()
+  })
+
   http.post(PATH, async (c) => {
     checkSameOrigin(c.req.raw, publicOrigin) // another site must not log a browser in either
     const { answer, setCookies } = await sessions.logIn(await c.req.arrayBuffer())
@@ -45,7 +61,7 @@ export function addBrowserRoutes(
 }
 
 /** The same answer, which sets these cookies too. */
-export function withCookies(answer: Response, setCookies: string[]): Response {
+function withCookies(answer: Response, setCookies: string[]): Response {
   const headers = new Headers(answer.headers)
   for (const cookie of setCookies) headers.append('set-cookie', cookie)
   return new Response(answer.body, { status: answer.status, headers })

@@ -94,6 +94,16 @@ test('an account is counted over all its addresses, by tokens that verify alone'
   assert.deepEqual(await statuses(6, from('x')), [200, 200, 200, 200, 200, 200])
 })
 
+test('whose keys are not at hand waits for nobody: after 100 ms the address alone counts', async () => {
+  const silent = { ...authenticator, optionalUser: () => new Promise<never>(() => {}) }
+  const { ask, clock } = openGateway({}, { config: few, authenticator: silent })
+  const headers = { authorization: 'Bearer ada' }
+  const asked = ask('/api/orders', { headers }, '10.0.0.1')
+  const from = clock.now()
+  assert.equal((await advanceUntil(clock, asked)).status, 200)
+  assert.equal(clock.now() - from, 100)
+})
+
 test('replicas share what they have counted, in the gateway’s own database', async () => {
   const clock = createTestClock()
   const replica = () =>

@@ -12,8 +12,8 @@ type Asked = {
   address: string
   /** Whether this tries a password or makes an account. */
   isSignIn: boolean
-  /** With the bearer token that the request goes on with. */
-  headers: Headers
+  /** The header that the request goes on with: its own, or its session's. */
+  authorization: string | undefined
 }
 
 export type Limits = {
@@ -30,10 +30,18 @@ export function createLimits(
   counter: Counter,
   authenticator: Authenticator | undefined,
 ): Limits {
-  async function accountOf(headers: Headers): Promise<string | undefined> {
-    if (authenticator === undefined || !headers.has('authorization')) return undefined
-    const principal = authenticator.optionalUser({ headers }).catch(() => undefined)
-    return (await Promise.race([principal, timers.sleep(VERIFY_MS)]))?.userId
+  async function accountOf(authorization: string | undefined): Promise<string | undefined> {
+    if (authenticator === undefined || authorization === undefined) return undefined
+    const headers = new Headers({ authorization })
+    const late = Promise.withResolvers<undefined>()
+    const cancel = timers.after(VERIFY_MS, () => late.resolve(undefined))
+    try {
+      return (await Promise.race([authenticator.optionalUser({ headers }), late.promise]))?.userId
+    } catch {
+      return undefined
+    } finally {
+      cancel()
+    }
   }
 
   function take(key: string, limit: number, whose: string): void {
@@ -42,10 +50,10 @@ export function createLimits(
   }
 
   return {
-    async check({ address, isSignIn, headers }) {
+    async check({ address, isSignIn, authorization }) {
       if (isSignIn) take(`sign-in ${address}`, config.SIGN_INS_PER_MINUTE, 'address')
       take(`address ${address}`, config.REQUESTS_PER_MINUTE_BY_ADDRESS, 'address')
-      const account = await accountOf(headers)
+      const account = await accountOf(authorization)
       if (account === undefined) return
       take(`account ${account}`, config.REQUESTS_PER_MINUTE_BY_ACCOUNT, 'account')
     },
