@@ -36,12 +36,14 @@ export async function openSqlLimit(name: string, shop: Shop): Promise<SqlLimit> 
       server.urlOf(OWNER, database),
     )
     const env = (url: string) => ({ DATABASE_URL: url, LOG_LEVEL: 'warn' })
-    const key = { SERVICE_KEY_FILE: inData.secret(dataDir, 'orders-service-key.json') }
+    const keyOf = (service: string) => ({
+      SERVICE_KEY_FILE: inData.secret(dataDir, `${service}-service-key.json`),
+    })
     const apiKey = { PROVIDER_API_KEY_FILE: inData.secret(dataDir, 'provider-api-key') }
     await ask({
       open: {
-        orders: { ...env(urls.orders), ...key },
-        products: env(urls.products),
+        orders: { ...env(urls.orders), ...keyOf('orders') },
+        products: { ...env(urls.products), ...keyOf('products') },
         payments: { ...env(urls.payments), ...apiKey },
       },
     })
