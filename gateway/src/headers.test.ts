@@ -18,6 +18,11 @@ test('a request gets an id and a trace, which go on to the service; the id comes
   assert.equal(answer.headers.get('x-request-id'), seen['x-request-id'])
 })
 
+test('the length of a body that is not sent on is not told either', async () => {
+  const { seen } = await seenBy({ 'content-length': '5' })
+  assert.equal(seen['content-length'], undefined)
+})
+
 test('what a client brings is kept when it is well-formed, and replaced when it is not', async () => {
   const traceparent = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-00`
   const good = { 'x-request-id': 'my-request-1', traceparent, tracestate: 'a=b' }
