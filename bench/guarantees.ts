@@ -100,7 +100,7 @@ function forge(token: string): string {
   ].join('.')
 }
 
-/** Waits for the last orders to end; fails unless provider, ledger and orders agree. Gives how many there are. */
+/** Waits for the last orders to end; fails unless all books agree, as npm run reconcile compares them. Gives how many there are. */
 export async function assertBooks(stage: Stage): Promise<number> {
   const at = await withFreshAdmin(stage)
   await until(async () => {

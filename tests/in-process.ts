@@ -34,22 +34,10 @@ type Fetches = Record<string, (request: Request) => Promise<Response>>
 /** Opens the services on databases of their own, which `close` drops. */
 export async function openInProcess() {
   const folder = mkdtempSync(path.join(tmpdir(), 'quartet-in-process-'))
-  const file = (name: string, text: string) => {
-    const where = path.join(folder, name)
-    writeFileSync(where, text, { mode: 0o600 })
-    return where
-  }
-  const signingKey = await createRealCrypto().newSigningKey()
-  const settings = {
-    ...PEERS,
-    KEY_ENCRYPTION_SECRET_FILE: file('secret', Buffer.alloc(32, 7).toString('base64url')),
-    BOOTSTRAP_ADMIN_EMAIL: ADMIN.email,
-    BOOTSTRAP_ADMIN_PASSWORD_FILE: file('password', ADMIN.password),
-    SERVICE_KEY_FILE: file('key.json', JSON.stringify(signingKey)),
-    PROVIDER_API_KEY_FILE: file('api-key', API_KEY),
-  }
+  const settings = await makeSettings(folder)
   const clock = createTestClock()
   const fetches: Fetches = {}
+  const databaseUrls: Record<string, string> = {}
   const ends: (() => Promise<void>)[] = []
   const provider = createProvider({
     dataFile: path.join(folder, 'record.jsonl'),
@@ -65,6 +53,7 @@ export async function openInProcess() {
 
   async function open<Config>(service: Service<Config>): Promise<App> {
     const database = await createTestDatabase(service)
+    databaseUrls[service.name] = database.url
     const config = service.readConfig({ ...settings, DATABASE_URL: database.url })
     const fetch = createTestNetwork(fetches)
     const app = service.createApp(createTestWorld({ config, db: database.db, clock, fetch }))
@@ -83,6 +72,12 @@ export async function openInProcess() {
   await open(paymentsService)
   return {
     admin: ADMIN,
+    clock,
+    /** By the name of the service. */
+    databaseUrls,
+    provider: { url: PEERS.PROVIDER_URL, apiKey: API_KEY },
+    /** A request to any of them while the clock stands still. */
+    fetchNow: createTestNetwork(fetches),
     /** A request to `http://<service>.test/…`, while the clock goes on. */
     fetch: (url: string, init?: RequestInit) =>
       whileAdvancing(clock, createTestNetwork(fetches)(url, init)),
@@ -91,5 +86,22 @@ export async function openInProcess() {
       await provider.stop()
       rmSync(folder, { recursive: true, force: true })
     },
+  }
+}
+
+async function makeSettings(folder: string) {
+  const file = (name: string, text: string) => {
+    const where = path.join(folder, name)
+    writeFileSync(where, text, { mode: 0o600 })
+    return where
+  }
+  const signingKey = await createRealCrypto().newSigningKey()
+  return {
+    ...PEERS,
+    KEY_ENCRYPTION_SECRET_FILE: file('secret', Buffer.alloc(32, 7).toString('base64url')),
+    BOOTSTRAP_ADMIN_EMAIL: ADMIN.email,
+    BOOTSTRAP_ADMIN_PASSWORD_FILE: file('password', ADMIN.password),
+    SERVICE_KEY_FILE: file('key.json', JSON.stringify(signingKey)),
+    PROVIDER_API_KEY_FILE: file('api-key', API_KEY),
   }
 }

@@ -7,6 +7,7 @@ import { Explained } from '../../tools/explained.ts'
 import { isFree } from '../../tools/ports.ts'
 import { PROCESSES, planShop } from '../../tools/start/plan.ts'
 import { startShop, type Shop, type ShopOptions } from '../../tools/start/shop.ts'
+import { reconcile } from './reconcile.ts'
 
 export type Answer = { status: number; body: Record<string, unknown>; headers: Headers }
 export type Call = {
@@ -209,7 +210,7 @@ function keptByOrder(record: Entry[]): Map<string, number> {
   return kept
 }
 
-/** Fails unless provider, ledger, payments, orders and stock tell one story, id by id. Gives the orders. */
+/** Fails unless provider, ledger, payments, orders and stock tell one story, id by id, over HTTP and in their databases. Gives the orders. */
 export async function checkBooks(at: TestShop): Promise<Order[]> {
   const { urls } = at.shop
   const orders = await readAll<Order>(`${urls.orders}/orders`, at.admin)
@@ -230,6 +231,7 @@ export async function checkBooks(at: TestShop): Promise<Order[]> {
   }
   await checkLedger(at, payments, record)
   await checkStock(at, orders)
+  await reconcile(at.shop)
   return orders
 }
 
