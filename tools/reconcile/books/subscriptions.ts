@@ -56,13 +56,17 @@ export const subscriptions = createWholeCheck<Name>({
   },
   async find(books, limit) {
     // The logs first: what is acknowledged was read before.
-    const logs = new Map<string, Log>()
+    const logs = new Map<ServiceName, Log>()
     for (const service of SERVICES) logs.set(service, await readLog(books, service))
     const found: Differs[] = []
     for (const service of SERVICES) {
       for (const { source, position } of await readPositions(books, service)) {
-        const log = logs.get(source)
-        if (log !== undefined) found.push(...judge({ service, source, position }, log))
+        const name = SERVICES.find((each) => each === source)
+        const log = name && logs.get(name)
+        if (name === undefined || log === undefined) continue
+        // A log that was read before its reader may have grown since.
+        const { newest } = position > log.newest ? await readLog(books, name) : log
+        found.push(...judge({ service, source, position }, { ...log, newest }))
       }
       found.push(...(await findSetAside(books, service, limit)))
     }
