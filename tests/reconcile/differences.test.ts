@@ -251,7 +251,15 @@ test('a charge, a refund and a posting that the ledger lacks, or has otherwise',
     'payments',
     `insert into ledger_postings values ('charge:none', 'world', 'payments:none', 1, 'EUR')`,
   )
-  assert.deepEqual(await at.found(), ['ledger_transaction_unknown charge:none'])
+  await at.sql(
+    'payments',
+    `insert into ledger_transactions (id, kind, payment_id, created_at)
+     values ('charge:other', 'charge', 'pay-other', '2030-01-01')`,
+  )
+  assert.deepEqual(await at.found(), [
+    'ledger_transaction_unknown charge:none',
+    'ledger_transaction_unknown charge:other',
+  ])
 })
 
 test('a charge at the provider that payments does not know, or a second one', async () => {
@@ -390,9 +398,10 @@ test('a reader that stands still, ran ahead, is not known, or has set events asi
   assert.deepEqual(await at.foundAtOnce(), [`events_not_read products orders ${position - 1}`])
   await move(`${position} + 1`)
   assert.deepEqual(await at.foundAtOnce(), ['reader_ahead_of_log products orders'])
-  await move(`${position}`)
-  await know(`${position} + 1`)
+  await move(`${position} - 1`)
+  await know(`${position}`)
   assert.deepEqual(await at.foundAtOnce(), ['acknowledged_but_not_read products orders'])
+  await move(`${position}`)
   await at.sql('orders', 'delete from subscribers')
   assert.deepEqual(await at.foundAtOnce(), ['reader_not_registered products orders'])
   await at.sql(

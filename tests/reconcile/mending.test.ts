@@ -44,14 +44,20 @@ test('what differs at the first look and not at the second is not told', async (
 
 test('what differs in another way at the second look is not told either', async () => {
   await at.place('ord-other')
-  await at.quiet()
+  const setQuantity = (quantity: number) =>
+    at.sql(
+      'products',
+      `update reservations set answer = jsonb_set(answer, '{lines,0,quantity}', $1)
+       where order_id = 'ord-other'`,
+      [quantity],
+    )
   await setState('ord-other', 'released')
   const report = await at.run(0, async () => {
     await setState('ord-other', 'sold')
-    await at.sql('orders', `insert into open_orders values ('ord-other', '2050-01-01')`)
+    await setQuantity(9)
   })
   assert.deepEqual(report.differences, [])
-  await at.sql('orders', `delete from open_orders where order_id = 'ord-other'`)
+  await setQuantity(2)
 })
 
 test('mending has an order and a payment driven again, an order closed, events numbered', async () => {
@@ -90,11 +96,39 @@ test('mending has an order and a payment driven again, an order closed, events n
   assert.equal(await at.mend(differences), 5, 'all but the order, which its payment mends')
   assert.equal(await at.mend(differences), 5, 'again, which does nothing')
 
+  assert.deepEqual(await at.sql('users', 'select from outbox'), [], 'before the service looks')
   const open = await at.sql('orders', 'select order_id from open_orders order by 1')
   assert.deepEqual(open, [{ order_id: 'ord-later' }])
   await at.until(async () => (await at.sql('payments', 'select from open_payments')).length === 0)
   await at.quiet()
   assert.ok(isClean(await at.run(0, nothing)), 'the provider was asked, and the charge is booked')
+})
+
+test('a refund that is waited for is asked about again; one that failed wants a person', async () => {
+  const { payment } = await at.place('ord-refunded')
+  const url = `http://payments.test/payments/${payment}/refunds`
+  for (const id of ['rfd-waits', 'rfd-failed']) {
+    const body = { id, amount: { amount: 100, currency: 'EUR' } }
+    assert.equal((await at.send(url, body)).status, 201)
+  }
+  const become = (failed: string, waits: string) =>
+    at.sql(
+      'payments',
+      `update refunds set status = case id when 'rfd-failed' then $1 else $2 end
+       where id in ('rfd-failed', 'rfd-waits')`,
+      [failed, waits],
+    )
+  await become('failed', 'pending')
+  const { differences } = await at.run(0, nothing)
+  const refunds = differences.filter(({ kind }) => kind === 'refund_not_recorded')
+  assert.deepEqual(
+    refunds.map(({ id, nudge }) => [id, nudge?.do]),
+    [
+      ['rfd-waits', 'drive-payment'],
+      ['rfd-failed', undefined],
+    ],
+  )
+  await become('succeeded', 'succeeded')
 })
 
 test('a nudge that comes late does nothing', async () => {

@@ -13,8 +13,15 @@ import {
 /** One statement, in a read-only transaction of its own. Counts and amounts come as numbers. */
 export type Read = <Row>(text: string, values?: unknown[]) => Promise<Row[]>
 
+export type DatabaseBook = {
+  /** Goes by index, however old the statistics are: a page, or the rows of some ids. */
+  byIndex: Read
+  /** All of a table, at one moment. */
+  whole: Read
+}
+
 export type Books = {
-  databases: Record<ServiceName, Read>
+  databases: Record<ServiceName, DatabaseBook>
   provider: ProviderBook
   /** What changed after this is under way, and not judged. */
   until: Date
@@ -44,10 +51,10 @@ export async function openDatabases(urls: Target['databaseUrls']) {
   const all = [users, products, orders, payments]
   return {
     databases: {
-      users: users.read,
-      products: products.read,
-      orders: orders.read,
-      payments: payments.read,
+      users: users.book,
+      products: products.book,
+      orders: orders.book,
+      payments: payments.book,
     } satisfies Books['databases'],
     close: async () => void (await Promise.all(all.map(({ close }) => close()))),
   }
@@ -75,23 +82,35 @@ async function openDatabase(name: ServiceName, url: string) {
   })
   // One after another: a transaction is three statements.
   let last: Promise<unknown> = Promise.resolve()
-  const read: Read = <Row>(text: string, values: unknown[] = []) => {
-    const asked = last.then(() => readOnly<Row>(client, text, values))
-    last = asked.catch(() => {})
-    return asked
-  }
-  return { read, close: () => client.end() }
+  const reading =
+    (settings: string): Read =>
+    <Row>(text: string, values: unknown[] = []) => {
+      const asked = last.then(() => readOnly<Row>(client, settings, { text, values }))
+      last = asked.catch(() => {})
+      return asked
+    }
+  const book: DatabaseBook = { byIndex: reading(BY_INDEX), whole: reading('') }
+  return { book, close: () => client.end() }
 }
 
+// A table that has just grown may have no statistics yet, and each page would then be a scan of it all.
+const BY_INDEX = `set local enable_seqscan = off; set local enable_bitmapscan = off;
+  set local enable_sort = off; set local enable_hashjoin = off; set local enable_mergejoin = off;`
+
 // Short transactions: one that lasted as long as a reconciliation would keep dead rows from being removed.
-async function readOnly<Row>(client: pg.Client, text: string, values: unknown[]): Promise<Row[]> {
-  await client.query('begin isolation level repeatable read read only')
+async function readOnly<Row>(
+  client: pg.Client,
+  settings: string,
+  query: { text: string; values: unknown[] },
+): Promise<Row[]> {
+  await client.query(
+    `begin isolation level repeatable read read only;
+     set local statement_timeout = ${STATEMENT_TIMEOUT_MS}; ${settings}`,
+  )
   try {
-    await client.query(`set local statement_timeout = ${STATEMENT_TIMEOUT_MS}`)
-    const { rows } = await client.query<Row & pg.QueryResultRow>(text, values)
-    return rows
+    return (await client.query<Row & pg.QueryResultRow>(query)).rows
   } finally {
-    await client.query('rollback')
+    await client.query('rollback').catch(() => {}) // what failed before is what is told
   }
 }
 
@@ -131,12 +150,16 @@ export const PAGE_SIZE = 1_000
 
 /** Ids page by page. `text` selects `id` and `position` after $1, in that order, at most $2. */
 export async function* pagesOf(
-  read: Read,
+  { byIndex }: DatabaseBook,
   text: string,
   values: unknown[] = [],
 ): AsyncGenerator<string[]> {
   for (let after = 0; ;) {
-    const rows = await read<{ id: string; position: number }>(text, [after, PAGE_SIZE, ...values])
+    const rows = await byIndex<{ id: string; position: number }>(text, [
+      after,
+      PAGE_SIZE,
+      ...values,
+    ])
     if (rows.length > 0) yield rows.map(({ id }) => id)
     const last = rows.at(-1)
     if (last === undefined || rows.length < PAGE_SIZE) return

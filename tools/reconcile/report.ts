@@ -55,7 +55,8 @@ function describeEnd(report: Report): string[] {
   const more = report.lines.some(({ hasMore }) => hasMore)
     ? ['Only a part was looked at: reconcile again when these are mended.']
     : []
-  return [`${whole(report.differences.length)} differences.`, ...more]
+  const { length: count } = report.differences
+  return [`${whole(count)} ${count === 1 ? 'difference' : 'differences'}.`, ...more]
 }
 
 /** Breaks a sentence into lines of at most 80 columns; a word that is longer stands alone. */

@@ -37,7 +37,7 @@ export const eventLogs = SERVICES.map((service) =>
     noun: 'events',
     kinds: KINDS,
     async count({ databases }) {
-      const [row] = await databases[service]<{ count: number }>('select count(*) from events')
+      const [row] = await databases[service].whole<{ count: number }>('select count(*) from events')
       return row?.count ?? 0
     },
     find: (books) => judge(books, service),
@@ -47,7 +47,7 @@ export const eventLogs = SERVICES.map((service) =>
 type Differs = { kind: Name; id: string; detail: string; nudge?: Nudge }
 
 async function judge({ databases, until }: Books, service: ServiceName): Promise<Differs[]> {
-  const read = databases[service]
+  const { whole: read } = databases[service]
   const [log] = await read<Log>(
     `select count(*), min(sequence) as first, max(sequence) as last,
        (select last_sequence from event_counter) as counter,

@@ -24,11 +24,13 @@ export const openOrders = createWholeCheck<Name>({
     },
   },
   async count({ databases }) {
-    const [row] = await databases.orders<{ count: number }>('select count(*) from open_orders')
+    const [row] = await databases.orders.whole<{ count: number }>(
+      'select count(*) from open_orders',
+    )
     return row?.count ?? 0
   },
   async find({ databases }, limit) {
-    const rows = await databases.orders<Row>(DIFFERING, [limit])
+    const rows = await databases.orders.whole<Row>(DIFFERING, [limit])
     return rows.map(({ id, status, is_open }) => {
       if (status === null) return { kind: 'open_order_unknown', id, detail: 'no such order' }
       const detail = `it is ${status}`

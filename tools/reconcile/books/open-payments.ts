@@ -23,11 +23,13 @@ export const openPayments = createWholeCheck<'unfinished_payment_not_open'>({
     },
   },
   async count({ databases }) {
-    const [row] = await databases.payments<{ count: number }>('select count(*) from open_payments')
+    const [row] = await databases.payments.whole<{ count: number }>(
+      'select count(*) from open_payments',
+    )
     return row?.count ?? 0
   },
   async find({ databases }, limit) {
-    const rows = await databases.payments<{ id: string; status: string }>(
+    const rows = await databases.payments.whole<{ id: string; status: string }>(
       `select id, status from payments where ${IS_ASKED_ABOUT}
          and not exists (select from open_payments where payment_id = payments.id)
        order by position limit $1`,

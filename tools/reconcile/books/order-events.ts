@@ -13,13 +13,13 @@ export const orderEvents = createWholeCheck<'order_without_event'>({
     },
   },
   async count({ databases }) {
-    const [row] = await databases.orders<{ count: number }>(
+    const [row] = await databases.orders.whole<{ count: number }>(
       `select count(*) from orders where status in ('confirmed', 'completed', 'canceled')`,
     )
     return row?.count ?? 0
   },
   async find({ databases }, limit) {
-    const rows = await databases.orders<{ id: string; wanted: string }>(SILENT, [limit])
+    const rows = await databases.orders.whole<{ id: string; wanted: string }>(SILENT, [limit])
     return rows.map(({ id, wanted }) => ({
       kind: 'order_without_event',
       id,

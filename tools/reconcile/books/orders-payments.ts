@@ -62,7 +62,7 @@ export const ordersPayments = createCheck<string, Name>({
 })
 
 async function readPayments({ databases }: Books, ids: string[]): Promise<Map<string, Payment>> {
-  const rows = await databases.payments<Payment>(
+  const rows = await databases.payments.byIndex<Payment>(
     `select id, order_id, status, amount, currency, amount_received, amount_refunded
      from payments where order_id = any($1)`,
     [ids],

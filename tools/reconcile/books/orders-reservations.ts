@@ -40,7 +40,7 @@ async function readReservations(
   { databases }: Books,
   ids: string[],
 ): Promise<Map<string, Reservation>> {
-  const rows = await databases.products<Reservation>(
+  const rows = await databases.products.byIndex<Reservation>(
     `select order_id, state, answer->'lines' as lines from reservations where order_id = any($1)`,
     [ids],
   )

@@ -26,13 +26,13 @@ export const paymentsLedger = createWholeCheck<Name>({
     },
   },
   async count({ databases }) {
-    const [row] = await databases.payments<{ count: number }>(
+    const [row] = await databases.payments.whole<{ count: number }>(
       'select count(*) from ledger_transactions',
     )
     return row?.count ?? 0
   },
   async find({ databases }, limit) {
-    const rows = await databases.payments<Row>(DIFFERING, [limit])
+    const rows = await databases.payments.whole<Row>(DIFFERING, [limit])
     return rows.map((row) => ({ kind: nameOf(row), id: row.id, detail: describe(row) }))
   },
 })

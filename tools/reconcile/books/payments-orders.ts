@@ -23,7 +23,7 @@ export const paymentsOrders = createCheck<string, 'paid_for_no_order'>({
       [until],
     ),
   async compare(books, ids) {
-    const payments = await books.databases.payments<{ id: string; order_id: string }>(
+    const payments = await books.databases.payments.byIndex<{ id: string; order_id: string }>(
       `select id, order_id from payments
        where id = any($1) and order_id is not null and status not in ('canceled', 'failed')`,
       [ids],

@@ -52,7 +52,7 @@ export const paymentsProvider = createCheck<string, Name>({
 })
 
 function readPayments({ databases }: Books, ids: string[]): Promise<Payment[]> {
-  return databases.payments<Payment>(
+  return databases.payments.byIndex<Payment>(
     `select id, id || '-' || attempt as charge_key, status, currency, amount_received,
        amount_refunded
      from payments

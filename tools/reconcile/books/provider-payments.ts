@@ -82,7 +82,7 @@ async function* movements({ provider, until }: Books): AsyncGenerator<Entry[]> {
 }
 
 async function readPayments({ databases }: Books, entries: Entry[]): Promise<Map<string, Payment>> {
-  const rows = await databases.payments<Payment>(
+  const rows = await databases.payments.byIndex<Payment>(
     `select id, id || '-' || attempt as charge_key, status, amount_received,
        ${IS_ASKED_ABOUT} as is_asked_about
      from payments where id = any($1)`,
@@ -94,7 +94,7 @@ async function readPayments({ databases }: Books, entries: Entry[]): Promise<Map
 async function readRefunds({ databases }: Books, entries: Entry[]): Promise<Map<string, Refund>> {
   const keys = entries.flatMap((entry) => (entry.type === 'refunded' ? [entry.refund_key] : []))
   if (keys.length === 0) return new Map()
-  const rows = await databases.payments<Refund>(
+  const rows = await databases.payments.byIndex<Refund>(
     'select id, status, amount from refunds where id = any($1)',
     [keys],
   )

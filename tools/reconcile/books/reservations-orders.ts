@@ -31,7 +31,7 @@ const HELD = `state in ('reserved', 'sold')`
 
 async function* heldReservations({ databases, until }: Books): AsyncGenerator<string[]> {
   for (let after = ''; ;) {
-    const rows = await databases.products<{ order_id: string }>(
+    const rows = await databases.products.byIndex<{ order_id: string }>(
       `select order_id from reservations where order_id > $1 and ${HELD} and updated_at <= $3
        order by order_id limit $2`,
       [after, PAGE_SIZE, until],
@@ -44,7 +44,7 @@ async function* heldReservations({ databases, until }: Books): AsyncGenerator<st
 }
 
 async function stillHeld({ databases }: Books, ids: string[]): Promise<string[]> {
-  const rows = await databases.products<{ order_id: string }>(
+  const rows = await databases.products.byIndex<{ order_id: string }>(
     `select order_id from reservations where order_id = any($1) and ${HELD}`,
     [ids],
   )

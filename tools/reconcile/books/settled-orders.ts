@@ -29,7 +29,7 @@ export function settledOrderIds({ databases, until }: Books): AsyncGenerator<str
  * after its neighbours have.
  */
 export function readSettled({ databases, until }: Books, ids: string[]): Promise<SettledOrder[]> {
-  return databases.orders<SettledOrder>(
+  return databases.orders.byIndex<SettledOrder>(
     `select id, status, payment_id, lines, (totals->>'total')::bigint as total,
        totals->>'currency' as currency
      from orders where id = any($1) and ${SETTLED} and updated_at <= $2`,
@@ -39,8 +39,9 @@ export function readSettled({ databases, until }: Books, ids: string[]): Promise
 
 /** Those of these ids that are no order's at all. */
 export async function findMissingOrders({ databases }: Books, ids: string[]): Promise<Set<string>> {
-  const rows = await databases.orders<{ id: string }>('select id from orders where id = any($1)', [
-    ids,
-  ])
+  const rows = await databases.orders.byIndex<{ id: string }>(
+    'select id from orders where id = any($1)',
+    [ids],
+  )
   return new Set(ids).difference(new Set(rows.map(({ id }) => id)))
 }

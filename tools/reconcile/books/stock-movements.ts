@@ -33,11 +33,11 @@ export const stockMovements = createWholeCheck<Name>({
     },
   },
   async count({ databases }) {
-    const [row] = await databases.products<{ count: number }>('select count(*) from stock')
+    const [row] = await databases.products.whole<{ count: number }>('select count(*) from stock')
     return row?.count ?? 0
   },
   async find({ databases }, limit) {
-    const rows = await databases.products<Row>(DIFFERING, [limit])
+    const rows = await databases.products.whole<Row>(DIFFERING, [limit])
     return rows.flatMap(judge)
   },
 })

@@ -49,7 +49,7 @@ export const subscriptions = createWholeCheck<Name>({
   async count({ databases }) {
     const counts = await Promise.all(
       SERVICES.map((service) =>
-        databases[service]<{ count: number }>('select count(*) from subscriptions'),
+        databases[service].whole<{ count: number }>('select count(*) from subscriptions'),
       ),
     )
     return counts.flat().reduce((sum, { count }) => sum + count, 0)
@@ -84,7 +84,7 @@ type Log = {
 }
 
 async function readLog({ databases, until }: Books, service: ServiceName): Promise<Log> {
-  const [log] = await databases[service]<Log>(
+  const [log] = await databases[service].whole<Log>(
     `select last_sequence as newest, (select min(sequence) from events) as first,
        (select coalesce(max(sequence), 0) from events where time <= $1) as due,
        (select coalesce(jsonb_object_agg(name, acknowledged), '{}') from subscribers)
@@ -98,7 +98,7 @@ async function readLog({ databases, until }: Books, service: ServiceName): Promi
 type Position = { source: string; position: number }
 
 const readPositions = ({ databases }: Books, service: ServiceName): Promise<Position[]> =>
-  databases[service]<Position>('select source, position from subscriptions order by source')
+  databases[service].whole<Position>('select source, position from subscriptions order by source')
 
 function judge(
   { service, source, position }: Position & { service: ServiceName },
@@ -110,8 +110,11 @@ function judge(
   const differs = (kind: Name, detail: string) => ({ kind, id, detail: `${at}; ${detail}` })
   const found: Differs[] = []
   if (position > newest) found.push(differs('reader_ahead_of_log', `the newest is ${newest}`))
-  if (known === undefined) found.push(differs('reader_not_registered', `${source} does not know`))
-  else if (known > position) {
+  // Its first request registers it.
+  if (known === undefined && position > 0) {
+    found.push(differs('reader_not_registered', `${source} does not know it`))
+  }
+  if (known !== undefined && known > position) {
     found.push(differs('acknowledged_but_not_read', `${source} was told ${known}`))
   }
   if (first !== null && first > position + 1) {
@@ -129,7 +132,7 @@ async function findSetAside(
   service: ServiceName,
   limit: number,
 ): Promise<Differs[]> {
-  const rows = await databases[service]<{ source: string; subject: string; count: number }>(
+  const rows = await databases[service].whole<{ source: string; subject: string; count: number }>(
     `select source, subject, count(*) from set_aside_events
      group by source, subject order by source, subject limit $1`,
     [limit],
