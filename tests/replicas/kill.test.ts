@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import { inParallel, until as eventually } from '../e2e/shop.ts'
+import { ask, isDone, logIn, stockShelf, untilDefinite, type Answer } from './client.ts'
 import {
   ADMIN,
   API_KEY,
@@ -17,42 +18,6 @@ before(async () => {
   at = await openReplicas()
 })
 after(() => at.close())
-
-type Answer = { status: number; body: Record<string, unknown> }
-type Ask = { body?: unknown; token?: string; key?: string }
-
-async function ask(url: string, { body, token, key }: Ask = {}): Promise<Answer> {
-  const response = await fetch(url, {
-    method: body === undefined ? 'GET' : 'POST',
-    headers: {
-      connection: 'close', // each request meets either replica
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      ...(key === undefined ? {} : { 'idempotency-key': key }),
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(3_500),
-  })
-  return { status: response.status, body: (await response.json()) as Record<string, unknown> }
-}
-
-// As clients do: what broke, or isn't definite, is asked again by the same key.
-async function until(url: string, request: Ask, isDefinite: (status: number) => boolean) {
-  const untilMs = performance.now() + 40_000
-  while (performance.now() < untilMs) {
-    const answer = await ask(url, request).catch(() => undefined)
-    if (answer !== undefined && isDefinite(answer.status)) return answer
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
-  return assert.fail(`no definite answer of ${url} to ${request.key}`)
-}
-
-const isDone = (status: number) => status === 200 || status === 201
-
-async function logIn({ email, password }: { email: string; password: string }) {
-  const url = `${at.originOf('users')}/sessions`
-  return (await until(url, { body: { email, password } }, isDone)).body
-}
 
 type Entry = { type: string; amount: number; metadata: { order_id?: string } | null }
 
@@ -75,22 +40,8 @@ function methodOf(n: number): string {
 }
 
 test('either replica of every service is killed by -9, frozen or cut off its database in the middle of a load: every order ends right', async () => {
-  const admin = String((await logIn(ADMIN))['access_token'])
-  const price = { amount: 1_000, currency: 'USD' }
-  const product = {
-    id: 'prd_1',
-    name: 'One',
-    description: '',
-    category: 'Tests',
-    price,
-    stock: 500,
-  }
-  await until(
-    `${at.originOf('products')}/products`,
-    { body: product, token: admin, key: 'p' },
-    isDone,
-  )
-  let session = await logIn(ADMIN)
+  await stockShelf(at, 'prd_1', 500)
+  let session = await logIn(at, ADMIN)
   const mended: Promise<unknown>[] = []
   const freeze = (name: ServiceName, replica: number) => {
     at.signal(name, replica, 'SIGSTOP')
@@ -124,14 +75,15 @@ test('either replica of every service is killed by -9, frozen or cut off its dat
     if (n % 40 === 39) {
       // Sessions rotate at whichever replica is met; the answer may be lost, the token is asked again.
       const body = { refresh_token: session['refresh_token'] }
-      session = (await until(`${at.originOf('users')}/sessions/refresh`, { body }, isDone)).body
+      session = (await untilDefinite(`${at.originOf('users')}/sessions/refresh`, { body }, isDone))
+        .body
     }
     const body = {
       line_items: [{ product_id: 'prd_1', quantity: 1 }],
       payment_method: methodOf(n),
     }
     const request = { body, token: String(session['access_token']), key: `load-${n}` }
-    return until(`${at.originOf('orders')}/orders`, request, (status) =>
+    return untilDefinite(`${at.originOf('orders')}/orders`, request, (status) =>
       [201, 402].includes(status),
     )
   })

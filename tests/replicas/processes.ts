@@ -46,19 +46,24 @@ export async function openReplicas() {
   const env = { ...settings, PORT: String(providerPort) }
   children.set('provider', await startProcess('tools/provider/main.ts', env))
   await Promise.all(NAMES.flatMap((name) => [start(name, 0), start(name, 1)]))
+  const databaseOf = (name: ServiceName) => {
+    const database = databases.get(name)
+    if (database === undefined) throw new Error(`no database of ${name}`)
+    return database
+  }
   return {
     originOf,
     provider,
-    dbOf(name: ServiceName) {
-      const database = databases.get(name)
-      if (database === undefined) throw new Error(`no database of ${name}`)
-      return database.db
-    },
+    dbOf: (name: ServiceName) => databaseOf(name).db,
+    urlOf: (name: ServiceName) => databaseOf(name).url,
     /** A signal to one replica: SIGKILL, or SIGSTOP and SIGCONT. */
     signal: (name: ServiceName, replica: number, signal: NodeJS.Signals) =>
       children.get(`${name}${replica}`)?.kill(signal),
     /** Starts a replica in the place of one that was killed. */
     start,
+    /** Whether the door leads to a replica: a balancer leaves out one that is not ready. */
+    leadTo: (name: ServiceName, replica: number, isReady: boolean) =>
+      doors.get(name)?.leadTo(replica, isReady),
     async close() {
       await Promise.all([...children.values()].map(end))
       for (const door of doors.values()) door.close()
@@ -121,21 +126,27 @@ type Door = {
   port: number
   /** From now on the door leads to this port too, in the place of the replica's earlier one. */
   lead: (replica: number, port: number) => void
+  /** Leads past a replica, and ends the connections to it; or leads there again. */
+  leadTo: (replica: number, isReady: boolean) => void
   close: () => void
 }
 
 /** One port for the replicas of a service: connections go to them in turn, past those that refuse. */
 async function openDoor(): Promise<Door> {
   const ports: number[] = []
-  const clients = new Set<Socket>()
+  const unready = new Set<number>()
+  const clients = new Map<Socket, number>()
   let turn = 0
   const lead = (client: Socket, tries: number) => {
     turn += 1
-    const port = ports[turn % ports.length]
+    const next = turn % ports.length
+    const port = ports[next]
     if (port === undefined || tries === 0) {
       client.destroy()
       return
     }
+    if (unready.has(next)) return lead(client, tries - 1)
+    clients.set(client, next)
     let isLed = false
     const replica = connect(port, '127.0.0.1', () => {
       isLed = true
@@ -146,7 +157,7 @@ async function openDoor(): Promise<Door> {
     replica.once('error', () => (isLed ? client.destroy() : lead(client, tries - 1)))
   }
   const server: Server = createServer((client) => {
-    clients.add(client.on('error', () => {}))
+    client.on('error', () => {}).once('close', () => clients.delete(client))
     lead(client, ports.length)
   })
   await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
@@ -154,8 +165,13 @@ async function openDoor(): Promise<Door> {
   return {
     port: typeof address === 'object' && address !== null ? address.port : 0,
     lead: (replica, port) => (ports[replica] = port),
+    leadTo(replica, isReady) {
+      if (isReady) unready.delete(replica)
+      else unready.add(replica)
+      for (const [client, led] of clients) if (!isReady && led === replica) client.destroy()
+    },
     close() {
-      for (const client of clients) client.destroy()
+      for (const client of clients.keys()) client.destroy()
       server.close()
     },
   }
