@@ -41,6 +41,7 @@ let users: TestIssuer
 let caller: TestIssuer
 let verifications: number
 let evilAsked: number
+let erased: Set<string>
 let auth: Authenticator
 
 const countingCrypto: Crypto = {
@@ -58,6 +59,7 @@ beforeEach(async () => {
   caller = await createTestIssuer(clock)
   verifications = 0
   evilAsked = 0
+  erased = new Set()
   const evil = () => {
     evilAsked += 1
     return new Response()
@@ -81,7 +83,8 @@ beforeEach(async () => {
     caller: 'http://caller.test',
     other: 'http://other.test',
   })
-  auth = createAuthenticator(world, { audience: 'things', callers: ['caller'], keySets })
+  const isErased = (userId: string) => erased.has(userId)
+  auth = createAuthenticator(world, { audience: 'things', callers: ['caller'], keySets, isErased })
 })
 
 function requestWith(authorization?: string): Request {
@@ -118,6 +121,21 @@ test('a person is who the access token says', async () => {
 test('only an admin passes where an admin is asked for', async () => {
   await refused(auth.admin(requestWith(await users.user('usr_1'))), 403)
   await refused(auth.admin(requestWith()), 401)
+})
+
+test('rule 22: a token that is still good opens nothing once its account is erased', async () => {
+  const request = requestWith(await users.user('usr_1', 'admin'))
+  await auth.admin(request) // its claims are kept now
+  erased.add('usr_1')
+  for (const ask of [auth.user, auth.optionalUser, auth.admin]) {
+    await assert.rejects(
+      ask(request),
+      (error) =>
+        error instanceof Problem && error.status === 401 && error.code === 'account_erased',
+    )
+  }
+  await refused(auth.serviceOrAdmin(request, 'read'), 401)
+  assert.equal((await auth.user(requestWith(await users.user('usr_2')))).userId, 'usr_2')
 })
 
 test('no token is nobody; a broken one is refused even where none is needed', async () => {

@@ -11,6 +11,8 @@ export const SERVICE_TOKEN_TYPE = 'service+jwt'
 export const ACCESS_TOKEN_AUDIENCE = 'quartet'
 /** Issuer of access tokens. */
 export const ACCESS_TOKEN_ISSUER = 'users'
+/** No access token lives for longer. */
+export const MAX_ACCESS_TOKEN_TTL_S = 3_600
 
 export type Role = 'customer' | 'admin'
 
@@ -21,7 +23,7 @@ export type Principal = { userId: string; role: Role; sessionId: string }
 type Asking = Pick<Request, 'headers'>
 
 export type Authenticator = {
-  /** Who signed in; a 401 problem for a token that is absent, wrong, foreign or expired. */
+  /** Who signed in; a 401 problem for a token that is absent, wrong, foreign, expired or of an erased account. */
   user: (request: Asking) => Promise<Principal>
   /** Like `user`, but undefined when no token was sent. */
   optionalUser: (request: Asking) => Promise<Principal | undefined>
@@ -39,6 +41,8 @@ export type AuthenticatorOptions = {
   /** Names of the services whose commands are taken, and that may read events. */
   callers: string[]
   keySets: Pick<KeySets, 'find'>
+  /** Whether this user was erased: a token that is still valid opens nothing then. */
+  isErased?: (userId: string) => boolean
 }
 
 const MAX_CACHED_TOKENS = 10_000
@@ -82,14 +86,16 @@ const ACCESS = {
 /** Verifies bearer tokens. */
 export function createAuthenticator(
   world: Pick<World<unknown>, 'clock' | 'crypto'>,
-  { audience, callers, keySets }: AuthenticatorOptions,
+  { audience, callers, keySets, isErased = () => false }: AuthenticatorOptions,
 ): Authenticator {
   const verify = createVerifier(world, keySets)
 
   async function optionalUser(request: Asking): Promise<Principal | undefined> {
     const token = bearerOf(request)
     if (token === undefined) return undefined
-    return toPrincipal(await verify(token, ACCESS))
+    const principal = toPrincipal(await verify(token, ACCESS))
+    if (isErased(principal.userId)) throw accountErased()
+    return principal
   }
 
   async function user(request: Asking): Promise<Principal> {
@@ -134,6 +140,13 @@ export function createAuthenticator(
 
 const unauthenticated = (detail: string) =>
   new Problem('unauthenticated', 'Authentication required', { detail })
+
+/** The 401 problem of a valid token whose account is gone. */
+export const accountErased = () =>
+  new Problem('unauthenticated', 'The account was erased', {
+    code: 'account_erased',
+    detail: 'Its tokens open nothing any more.',
+  })
 
 /** A 403 problem. */
 export const forbidden = (detail: string) => new Problem('forbidden', 'Not allowed', { detail })

@@ -5,6 +5,8 @@ import type { World } from './world.ts'
 export const EVENTS_CHANNEL = 'events'
 /** Rung when a replica gives its lease on a subscription back. */
 export const LEASES_CHANNEL = 'leases'
+/** Rung by the transaction that records who is erased. */
+export const ERASURES_CHANNEL = 'erasures'
 
 export type Bell = {
   /** Counts the rings; look at it before you look at what they ring for. */

@@ -38,7 +38,7 @@ function createReplica(world: World<unknown>, handler: Handler): Http {
   })
   http.post(
     '/things',
-    idempotent(world, async (c) => c.req.header('x-caller') ?? 'anyone'),
+    idempotent(world, async (c) => ({ subject: c.req.header('x-caller') ?? 'anyone' })),
     (c) => handler(c, newId(world, c, 'thg')),
   )
   return http

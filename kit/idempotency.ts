@@ -2,7 +2,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import type { HttpEnv } from './http.ts'
 import { derivedId } from './ids.ts'
-import { ConnectionLost } from './postgres.ts'
+import { ConnectionLost, type Tx } from './postgres.ts'
 import { Problem } from './problem.ts'
 import type { World } from './world.ts'
 
@@ -12,6 +12,9 @@ type KeyWorld = Pick<World<unknown>, 'db' | 'clock' | 'timers' | 'crypto' | 'log
 type Answer = { status: number; headers: Record<string, string>; body: string }
 
 type KeyRow = { request_hash: string; leased_until: Date; answer: Answer | null }
+
+/** What a request wants to run as: its key, who it is from, and what it asks. */
+type Wanted = { scope: string; subject: string | null; requestHash: string }
 
 /** A claim on a key, until `leasedUntil`: whoever claimed it after that has another lease. */
 type Claim = { scope: string; leasedUntil: Date }
@@ -25,6 +28,12 @@ const SWEEP_MS = 3_600_000
 // Deleted at once: small enough to end well within a statement's time limit.
 const SWEEP_SIZE = 5_000
 const KEPT_HEADERS = ['content-type', 'location', 'etag']
+
+/**
+ * Who asks, as the scope of a key: a subject, whose kept answers can be forgotten, or whatever tells
+ * those apart who are not known.
+ */
+export type Caller = { subject: string } | { anonymous: string }
 
 /** The request's Idempotency-Key; a 400 problem unless it is 1 to 255 printable ASCII characters. */
 export function idempotencyKeyOf(request: Request): string | undefined {
@@ -53,23 +62,26 @@ export const keyInProgress = () =>
   })
 
 /**
- * Runs keyed requests once. `callerOf` says who asks, as the scope of the key: a user's id, or for
- * anonymous callers what they create. Answers of 2xx, 402 and 409 are kept for 48 hours and replayed
+ * Runs keyed requests once. `callerOf` says who asks: somebody who is known, or for anonymous callers
+ * what they create. Answers of 2xx, 402 and 409 are kept for 48 hours and replayed
  * with `Idempotent-Replayed: true`; anything else frees the key. The claim is a lease: when the
  * replica that held it dies the request runs again, so the handler must find what it created before
  * (see `newId`).
  */
 export function idempotent(
   world: KeyWorld,
-  callerOf: (c: Context<HttpEnv>) => Promise<string>,
+  callerOf: (c: Context<HttpEnv>) => Promise<Caller>,
 ): MiddlewareHandler<HttpEnv> {
   return async (c, next) => {
     const key = idempotencyKeyOf(c.req.raw)
     if (key === undefined) return next()
     const hash = (text: string) => Buffer.from(world.crypto.sha256(text)).toString('base64url')
-    const scope = hash(JSON.stringify([await callerOf(c), c.req.method, c.req.path, key]))
+    const caller = await callerOf(c)
+    const subject = 'subject' in caller ? caller.subject : null
+    const who = 'subject' in caller ? caller.subject : caller.anonymous
+    const scope = hash(JSON.stringify([who, c.req.method, c.req.path, key]))
     const requestHash = hash(await c.req.text())
-    const held = await claimOrWait(world, scope, requestHash)
+    const held = await claimOrWait(world, { scope, subject, requestHash })
     if ('status' in held) return replay(held)
     c.set('idempotencyScope', scope)
     await next()
@@ -90,15 +102,12 @@ export function newId(
 }
 
 // The claim, when it is ours; the answer, when somebody else's claim ended with one.
-async function claimOrWait(
-  world: KeyWorld,
-  scope: string,
-  requestHash: string,
-): Promise<Claim | Answer> {
+async function claimOrWait(world: KeyWorld, wanted: Wanted): Promise<Claim | Answer> {
+  const { scope, requestHash } = wanted
   const deadlineMs = world.clock.now() + WAIT_MS
   let claimable = true
   for (;;) {
-    const claimed = claimable && (await claim(world, scope, requestHash))
+    const claimed = claimable && (await claim(world, wanted))
     if (claimed) return claimed
     const [row] = await world.db.query<KeyRow>(
       'select request_hash, leased_until, answer from idempotency_keys where scope = $1',
@@ -113,38 +122,31 @@ async function claimOrWait(
   }
 }
 
-async function claim(
-  world: KeyWorld,
-  scope: string,
-  requestHash: string,
-): Promise<Claim | undefined> {
+async function claim(world: KeyWorld, wanted: Wanted): Promise<Claim | undefined> {
   const nowMs = world.clock.now()
-  const wanted = { scope, requestHash, nowMs, isAgain: false }
   try {
-    return await insertClaim(world, wanted)
+    return await insertClaim(world, { ...wanted, nowMs, isAgain: false })
   } catch (error) {
     if (!(error instanceof ConnectionLost)) throw error
     // Ours may have been written and never answered: it would hold this very request back.
-    return insertClaim(world, { ...wanted, isAgain: true })
+    return insertClaim(world, { ...wanted, nowMs, isAgain: true })
   }
 }
 
-type WantedClaim = { scope: string; requestHash: string; nowMs: number; isAgain: boolean }
-
 async function insertClaim(
   { db }: KeyWorld,
-  { scope, requestHash, nowMs, isAgain }: WantedClaim,
+  { scope, subject, requestHash, nowMs, isAgain }: Wanted & { nowMs: number; isAgain: boolean },
 ): Promise<Claim | undefined> {
   const leasedUntil = new Date(nowMs + LEASE_MS)
   const claimed = await db.query(
-    `insert into idempotency_keys as held (scope, request_hash, leased_until, created_at)
-     values ($1, $2, $3, $4)
+    `insert into idempotency_keys as held (scope, request_hash, leased_until, created_at, subject)
+     values ($1, $2, $3, $4, $6)
      on conflict (scope) do update set leased_until = excluded.leased_until
      where held.answer is null and held.request_hash = excluded.request_hash
        and (held.leased_until < excluded.created_at
          or ($5 and held.leased_until = excluded.leased_until))
      returning scope`,
-    [scope, requestHash, leasedUntil, new Date(nowMs), isAgain],
+    [scope, requestHash, leasedUntil, new Date(nowMs), isAgain, subject],
   )
   return claimed.length > 0 ? { scope, leasedUntil } : undefined
 }
@@ -190,6 +192,17 @@ function replay({ status, headers, body }: Answer): Response {
     status,
     headers: { ...headers, 'idempotent-replayed': 'true' },
   })
+}
+
+/** Deletes up to `limit` keys of a subject with what was answered; returns how many. */
+export async function deleteAnswersOf(tx: Tx, subject: string, limit: number): Promise<number> {
+  const deleted = await tx.query(
+    `delete from idempotency_keys where scope in (
+       select scope from idempotency_keys where subject = $1 order by scope limit $2 for update
+     ) returning scope`,
+    [subject, limit],
+  )
+  return deleted.length
 }
 
 /** Deletes keys older than 48 hours, now and every hour, until the returned function is called. */

@@ -94,11 +94,15 @@ export async function whileHeld<Result>(
   { work, look }: { work: () => Promise<Result>; look: () => Promise<unknown> },
 ): Promise<Result> {
   let working: Promise<Result> | undefined
+  let isOver = false
+  const mark = () => (isOver = true)
   await db.transaction(async (tx) => {
     await hold(tx)
     working ??= work()
+    working.then(mark, mark)
     // The only sign of a statement that waits for a lock is PostgreSQL's own.
     for (let isBlocked = false; !isBlocked; await realTimers.sleep(5)) {
+      if (isOver) throw new Error('the work waited for no lock')
       const blocked = await db.query(
         `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
       )

@@ -102,7 +102,7 @@ test('rules 15, 18: a sequencer that freezes keeps others from numbering for 2 s
 function post(db: TestDatabase['db'], clock: TestClock, run: () => Promise<number>) {
   const world = createTestWorld({ config: {}, db, clock })
   const http = createHttp(world, { name: 'kit', title: '', description: '', accepting: () => true })
-  const keyed = idempotent(world, async () => 'somebody')
+  const keyed = idempotent(world, async () => ({ subject: 'somebody' }))
   http.post('/things', keyed, async (c) => c.json({ runs: await run() }, 201))
   const headers = { 'idempotency-key': 'key-1', 'content-type': 'application/json' }
   const init = { method: 'POST', headers, body: '{}' }

@@ -31,7 +31,10 @@ export type Dependencies = {
 
 export function addRoutes(http: Http, dependencies: Dependencies): void {
   const { world, authenticator } = dependencies
-  const keyed = idempotent(world, async (c) => (await authenticator.user(c.req.raw)).userId)
+  const keyed = idempotent(world, async (c) => {
+    const { userId } = await authenticator.user(c.req.raw)
+    return { subject: userId }
+  })
   const onPost: typeof keyed = (c, next) => (c.req.method === 'POST' ? keyed(c, next) : next())
   http.use('/payments', onPost)
   http.use('/payments/:id/refunds', onPost)

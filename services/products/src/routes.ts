@@ -33,7 +33,10 @@ type Dependencies = {
 
 export function addRoutes(http: Http, dependencies: Dependencies): void {
   const { world, authenticator } = dependencies
-  const keyed = idempotent(world, async (c) => (await authenticator.admin(c.req.raw)).userId)
+  const keyed = idempotent(world, async (c) => {
+    const { userId } = await authenticator.admin(c.req.raw)
+    return { subject: userId }
+  })
   http.use('/products', onPost(keyed))
   http.use('/products/:id/stock', onPost(keyed))
   addCatalog(http, dependencies)

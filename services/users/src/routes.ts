@@ -31,7 +31,8 @@ function addRegistration(http: Http, dependencies: Dependencies): void {
   const { world, access, credentials, sequencer } = dependencies
   const keyed = idempotent(withPepper(world), async (c) => {
     const principal = await access.optionalUser(c.req.raw)
-    return principal?.userId ?? anonymousScope(await c.req.json().catch(() => undefined))
+    if (principal !== undefined) return { subject: principal.userId }
+    return { anonymous: anonymousScope(await c.req.json().catch(() => undefined)) }
   })
   http.openapi({ ...routes.register, middleware: keyed }, async (c) => {
     const principal = await access.optionalUser(c.req.raw)
