@@ -44,7 +44,7 @@ export async function openSqlLimit(name: string, shop: Shop): Promise<SqlLimit> 
       open: {
         orders: { ...env(urls.orders), ...keyOf('orders') },
         products: { ...env(urls.products), ...keyOf('products') },
-        payments: { ...env(urls.payments), ...apiKey },
+        payments: { ...env(urls.payments), ...keyOf('payments'), ...apiKey },
       },
     })
   } catch (error) {

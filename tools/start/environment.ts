@@ -79,7 +79,11 @@ async function ownSettings(
     },
     products: { SERVICE_KEY_FILE: await file('products-service-key.json', makeServiceKey) },
     orders: { SERVICE_KEY_FILE: await file('orders-service-key.json', makeServiceKey) },
-    payments: { PROVIDER_URL: plan.urls.provider, PROVIDER_API_KEY_FILE: apiKeyFile },
+    payments: {
+      SERVICE_KEY_FILE: await file('payments-service-key.json', makeServiceKey),
+      PROVIDER_URL: plan.urls.provider,
+      PROVIDER_API_KEY_FILE: apiKeyFile,
+    },
     provider: { DATA_FILE: join(dataDir, 'provider', 'record.jsonl'), API_KEY_FILE: apiKeyFile },
     gateway: { PUBLIC_URL: plan.urls.gateway },
   }

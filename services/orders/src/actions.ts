@@ -1,5 +1,7 @@
 /** Owns the verbs of orders: a batch in, outcomes out, one transaction. */
+import { findErased, holdErasures } from '@quartet/kit/erased-subjects'
 import { appendEvents } from '@quartet/kit/events'
+import type { Transaction } from '@quartet/kit/postgres'
 import type { World } from '@quartet/kit/world'
 import { isSettled, type Order } from './domain.ts'
 import { orderMoved, orderPlaced } from './events.ts'
@@ -27,16 +29,21 @@ export type PlaceOutcome =
   | { kind: 'repeated'; order: Order }
   | { kind: 'key_reused' }
   | { kind: 'id_taken' }
+  /** Whoever asked is erased, and a token was still good. */
+  | { kind: 'owner_erased' }
 
 /** Places orders as `pending`. The rows are claimed by id and by (owner, key); who holds one says what the rest get. */
 export async function placeOrders(world: Dependencies, orders: Order[]): Promise<PlaceOutcome[]> {
   const { db, clock, config } = world
   return db.transaction(async (tx) => {
+    // First of all: an erasure is recorded before these orders and refuses them, or after they are
+    // there to be forgotten (rule 22).
+    holdErasures(tx)
     const inserted = await insertOrders(tx, orders)
     const placed = orders.filter(firstOfEach(inserted))
     const others = orders.filter((order) => !placed.includes(order))
     // A later statement: it sees what the insert had to wait for (rule 14).
-    const holders = others.length === 0 ? [] : await findHolders(tx, others)
+    const [holders, erased] = await findRefused(tx, others)
     if (placed.length > 0) {
       const driveAt = new Date(clock.now() + config.LEASE_MS)
       leaseOpenOrders(
@@ -45,10 +52,18 @@ export async function placeOrders(world: Dependencies, orders: Order[]): Promise
       )
       appendEvents(tx, world, placed.map(orderPlaced))
     }
-    return orders.map((order) =>
-      placed.includes(order) ? { kind: 'placed', order } : outcomeOfHeld(order, holders),
-    )
+    return orders.map((order) => {
+      if (placed.includes(order)) return { kind: 'placed', order }
+      return erased.has(order.ownerId) ? { kind: 'owner_erased' } : outcomeOfHeld(order, holders)
+    })
   })
+}
+
+/** Why orders were not inserted: who holds their ids and keys, and which of their owners are erased. */
+function findRefused(tx: Transaction, orders: Order[]): Promise<[Order[], Set<string>]> {
+  if (orders.length === 0) return Promise.resolve([[], new Set()])
+  const owners = orders.map(({ ownerId }) => ownerId)
+  return Promise.all([findHolders(tx, orders), findErased(tx, owners)])
 }
 
 // Of copies of one request in a batch the first is the one that was inserted.

@@ -2,6 +2,7 @@
 import { admit, type Kind } from '@quartet/kit/admission'
 import { createAuthenticator, createServiceSigner } from '@quartet/kit/auth'
 import { publicHalf } from '@quartet/kit/crypto'
+import { createErasure } from '@quartet/kit/erasure'
 import { createEventing } from '@quartet/kit/eventing'
 import { createHttp } from '@quartet/kit/http'
 import { createKeySets } from '@quartet/kit/key-sets'
@@ -10,8 +11,9 @@ import type { App, Service, World } from '@quartet/kit/world'
 import { createCheckout } from './checkout/checkout.ts'
 import { createPeers } from './checkout/peers.ts'
 import { readConfig, type Config } from './config.ts'
-import { paymentsSubscription } from './events.ts'
+import { paymentsSubscription, usersSubscription } from './events.ts'
 import { addRoutes } from './routes.ts'
+import { forgetOrders } from './store/erased-owners.ts'
 
 /** Orders, for whoever runs it. */
 export const ordersService: Service<Config> = {
@@ -36,10 +38,12 @@ function createApp(world: World<Config>): App {
     users: config.USERS_URL,
     products: config.PRODUCTS_URL,
   })
+  const erasure = createErasure(world, forgetOrders)
   const authenticator = createAuthenticator(world, {
     audience: 'orders',
     callers: ['products'],
     keySets,
+    isErased: erasure.has,
   })
   const sign = createServiceSigner(world, 'orders', config.SERVICE_KEY_FILE)
   const eventing = createEventing(world, http, {
@@ -51,6 +55,7 @@ function createApp(world: World<Config>): App {
         token: (scope) => sign('payments', scope),
         wake: () => checkout.wake(),
       }),
+      usersSubscription(erasure, config.USERS_URL, (scope) => sign('users', scope)),
     ],
   })
   const checkout = createCheckout(world, createPeers(world, sign, metrics), eventing.sequencer)
@@ -62,6 +67,7 @@ function createApp(world: World<Config>): App {
     fetch: admit(async (request) => http.fetch(request), world, door),
     async start() {
       await keySets.start()
+      await erasure.start()
       eventing.start()
       checkout.start()
     },
@@ -69,6 +75,7 @@ function createApp(world: World<Config>): App {
       accepting = false
       await checkout.stop()
       await eventing.stop()
+      await erasure.stop()
     },
   }
 }

@@ -1,4 +1,5 @@
-/** Owns what orders publishes, and what it does when payments has something to say. Personal data stays out (rule 21). */
+/** Owns what orders publishes, and what it does when payments and users have something to say. Personal data stays out (rule 21). */
+import type { Erasure } from '@quartet/kit/erasure'
 import type { NewEvent } from '@quartet/kit/events'
 import type { SubscriptionOptions } from '@quartet/kit/subscription'
 import type { World } from '@quartet/kit/world'
@@ -62,3 +63,11 @@ export function paymentsSubscription(
     applied: wake,
   }
 }
+
+/** Reads users: who was erased places no order any more, and is forgotten here (rule 22). */
+export const usersSubscription = (
+  erasure: Pick<Erasure, 'subscription'>,
+  baseUrl: string,
+  token: (scope: string) => Promise<string>,
+): SubscriptionOptions =>
+  erasure.subscription({ source: 'users', baseUrl, token, types: ['user.erased.v1'] })

@@ -1,5 +1,5 @@
 /** Owns the HTTP of orders: request → action → response. */
-import { forbidden, type Authenticator, type Principal } from '@quartet/kit/auth'
+import { accountErased, forbidden, type Authenticator, type Principal } from '@quartet/kit/auth'
 import { decodeCursor, toPage } from '@quartet/kit/cursor'
 import { notFound, type Http } from '@quartet/kit/http'
 import { idempotencyKeyOf, keyReused } from '@quartet/kit/idempotency'
@@ -60,6 +60,8 @@ function endOf(checkout: Checkout, outcome: PlaceOutcome, deadlineMs?: number): 
         detail: 'An order with this id exists. Choose another id, or leave it out.',
         errors: [{ field: 'id', detail: 'is taken' }],
       })
+    case 'owner_erased':
+      throw accountErased()
   }
 }
 

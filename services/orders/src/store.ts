@@ -1,4 +1,5 @@
 /** Owns the SQL of orders. Every function takes the transaction first; batches are sorted by key. */
+import { isErasedSql } from '@quartet/kit/erased-subjects'
 import type { Transaction, Tx } from '@quartet/kit/postgres'
 import type { Order, OrderStatus } from './domain.ts'
 
@@ -58,6 +59,12 @@ function toOrder(row: OrderRow): Order {
 }
 
 const json = (value: unknown) => (value === null ? null : JSON.stringify(value))
+// What an order that has ended is not needed for any more, once its owner is erased. An order that goes
+// on is not looked up: it is most of what is written.
+const keptOf = (name: 'shipping_address' | 'payment_method') =>
+  `case when new.status not in ('completed', 'canceled') then orders.${name}
+     when ${isErasedSql('orders.owner_id')} then null else orders.${name} end`
+
 const column = <Value>(orders: Order[], pick: (order: Order) => Value) => orders.map(pick)
 
 type Claim = Pick<Order, 'id' | 'ownerId' | 'idempotencyKey' | 'requestHash'>
@@ -66,7 +73,7 @@ type Claim = Pick<Order, 'id' | 'ownerId' | 'idempotencyKey' | 'requestHash'>
 export const claimOf = ({ id, ownerId, idempotencyKey, requestHash }: Claim): string =>
   JSON.stringify([id, ownerId, idempotencyKey, requestHash])
 
-/** Inserts the orders whose id and key are free; returns the claims (see `claimOf`) of those inserted. */
+/** Inserts the orders whose id and key are free and whose owner isn't erased; returns the claims (see `claimOf`) of those inserted. */
 export async function insertOrders(tx: Tx, orders: Order[]): Promise<Set<string>> {
   const sorted = orders.toSorted((a, b) => compare(claimKey(a), claimKey(b)))
   const rows = await tx.query<Claim>(
@@ -81,6 +88,7 @@ export async function insertOrders(tx: Tx, orders: Order[]): Promise<Set<string>
        $13::text[]) as new (id, owner_id, idempotency_key, request_hash, lines, payment_method,
        capture_method, expected_total, pricing_version, shipping_address, expires_at, created_at,
        payment_status)
+     where not ${isErasedSql('new.owner_id')}
      on conflict do nothing
      returning id, owner_id as "ownerId", idempotency_key as "idempotencyKey",
        request_hash as "requestHash"`,
@@ -129,6 +137,11 @@ export async function findOrders(tx: Tx, ids: string[]): Promise<Map<string, Ord
   return new Map(rows.map((row) => [row.id, toOrder(row)]))
 }
 
+type WrittenRow = Pick<OrderRow, 'id' | 'priced_lines' | 'totals' | 'payment_id'> & {
+  no_address: boolean
+  no_method: boolean
+}
+
 /** A status that the stored order must still be in for `order` to be written over it. */
 export type OrderWrite = { order: Order; from: OrderStatus }
 
@@ -146,20 +159,23 @@ export async function updateOrders(
   const ids = column(orders, (order) => order.id)
   // A statement of its own: joined to the update below it would be read once per order.
   tx.send('select from orders where id = any($1) order by id for update', [ids])
-  const rows = await tx.query<Pick<OrderRow, 'id' | 'priced_lines' | 'totals' | 'payment_id'>>(
+  const rows = await tx.query<WrittenRow>(
     `update orders set status = new.status, payment_status = new.payment_status,
        fulfillment_status = new.fulfillment_status,
        priced_lines = coalesce(new.priced_lines, orders.priced_lines),
        totals = coalesce(new.totals, orders.totals),
        payment_id = coalesce(new.payment_id, orders.payment_id), cancel_reason = new.cancel_reason,
        decline_code = new.decline_code, next_action = new.next_action,
-       confirmed_at = new.confirmed_at, updated_at = $13
+       confirmed_at = new.confirmed_at, updated_at = $13,
+       shipping_address = ${keptOf('shipping_address')},
+       payment_method = ${keptOf('payment_method')}
      from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[],
          $7::jsonb[], $8::text[], $9::text[], $10::text[], $11::jsonb[], $12::timestamptz[])
        as new (id, from_status, status, payment_status, fulfillment_status, priced_lines,
          totals, payment_id, cancel_reason, decline_code, next_action, confirmed_at)
      where orders.id = new.id and orders.status = new.from_status
-     returning orders.id, orders.payment_id,
+     returning orders.id, orders.payment_id, orders.shipping_address is null as no_address,
+       orders.payment_method is null as no_method,
        case when new.priced_lines is null then orders.priced_lines end as priced_lines,
        case when new.totals is null then orders.totals end as totals`,
     [
@@ -178,14 +194,19 @@ export async function updateOrders(
       now,
     ],
   )
-  // The rest of a row never changes, or is what was just written.
+  // The rest of a row never changes, is what was just written, or nobody asks for it any more.
   const written = new Map(rows.map((row) => [row.id, row]))
   const stored = orders.flatMap((order): Order[] => {
     const row = written.get(order.id)
     if (row === undefined) return []
-    const { priced_lines, totals, payment_id } = row
-    const known = { pricedLines: order.pricedLines ?? priced_lines, totals: order.totals ?? totals }
-    return [{ ...order, ...known, paymentId: payment_id, updatedAt: now }]
+    const known = {
+      pricedLines: order.pricedLines ?? row.priced_lines,
+      totals: order.totals ?? row.totals,
+      paymentId: row.payment_id,
+      shippingAddress: row.no_address ? null : order.shippingAddress,
+      paymentMethod: row.no_method ? null : order.paymentMethod,
+    }
+    return [{ ...order, ...known, updatedAt: now }]
   })
   return new Map(stored.map((order) => [order.id, order]))
 }

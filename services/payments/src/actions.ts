@@ -1,4 +1,6 @@
 /** Owns the verbs of a single payment: each writes its intention in one transaction; work.ts carries it out. */
+import { findErased, holdErasures } from '@quartet/kit/erased-subjects'
+import type { Transaction } from '@quartet/kit/postgres'
 import { canMove, refundableOf, undone, type Payment, type Refund } from './domain.ts'
 import { intend, openNew, toWork, type Dependencies } from './intention.ts'
 import { findRefund } from './store/refunds.ts'
@@ -8,10 +10,22 @@ import type { Work } from './work.ts'
 export type CreateOutcome =
   | { kind: 'created' | 'exists'; payment: Payment; work: Work[] }
   | { kind: 'id_taken' }
+  | OwnerErased
+
+/** Whoever asked is erased, and a token was still good. */
+type OwnerErased = { kind: 'owner_erased' }
+
+// Asked first of all: an erasure is recorded before this payment and refuses it, or after it is there to
+// be forgotten (rule 22). What `pay` asks for isn't refused: its order was accepted.
+async function isErased(tx: Transaction, ownerId: string): Promise<boolean> {
+  holdErasures(tx)
+  return (await findErased(tx, [ownerId])).has(ownerId)
+}
 
 /** Creates a payment of one's own. `exists`: the same payment is there already. */
 export async function createPayment(world: Dependencies, payment: Payment): Promise<CreateOutcome> {
   return world.db.transaction(async (tx) => {
+    if (await isErased(tx, payment.ownerId)) return { kind: 'owner_erased' }
     const [mine] = await openNew(world, tx, [payment])
     if (mine !== undefined) return { kind: 'created', payment: mine, work: toWork([mine]) }
     const found = (await findPayments(tx, [payment.id])).get(payment.id)
@@ -30,6 +44,7 @@ export async function createPayment(world: Dependencies, payment: Payment): Prom
 export type VerbOutcome =
   | { kind: 'done'; payment: Payment; work: Work[] }
   | { kind: 'not_found' }
+  | OwnerErased
   | { kind: 'amount_mismatch'; payment: Payment }
   | { kind: 'invalid_transition'; payment: Payment }
 
@@ -42,6 +57,7 @@ export async function attachMethod(
   attach: { orderId: string; ownerId: string; amount: number; currency: string; method: string },
 ): Promise<VerbOutcome> {
   return world.db.transaction(async (tx): Promise<VerbOutcome> => {
+    if (await isErased(tx, attach.ownerId)) return { kind: 'owner_erased' }
     const found = (await findPaymentsOfOrders(tx, [attach.orderId])).get(attach.orderId)
     if (found === undefined || found.ownerId !== attach.ownerId || found.amount === null) {
       return { kind: 'not_found' }

@@ -1,6 +1,8 @@
 /** Owns the whole service: wires routes, commands, the provider, the sweep, keys and events into one `fetch`. */
 import { admit, type Kind } from '@quartet/kit/admission'
-import { createAuthenticator } from '@quartet/kit/auth'
+import { createAuthenticator, createServiceSigner } from '@quartet/kit/auth'
+import { publicHalf } from '@quartet/kit/crypto'
+import { createErasure } from '@quartet/kit/erasure'
 import { createEventing } from '@quartet/kit/eventing'
 import { createHttp } from '@quartet/kit/http'
 import { startKeyRetention } from '@quartet/kit/idempotency'
@@ -10,9 +12,11 @@ import type { App, Service, World } from '@quartet/kit/world'
 import { createDesk } from './commands/desk.ts'
 import { readConfig, type Config } from './config.ts'
 import { addLedgerRoutes } from './ledger-routes.ts'
+import { usersSubscription } from './events.ts'
 import { createProviderClient } from './provider.ts'
 import { addRefundRoutes } from './refund-routes.ts'
 import { addRoutes } from './routes.ts'
+import { forgetPayments } from './store/erased-owners.ts'
 import { createSweep } from './sweep.ts'
 import { createWorker } from './work.ts'
 
@@ -38,15 +42,23 @@ function createApp(world: World<Config>): App {
     metrics,
   })
   const keySets = createKeySets(world, { users: config.USERS_URL, orders: config.ORDERS_URL })
+  const erasure = createErasure(world, forgetPayments)
   const authenticator = createAuthenticator(world, {
     audience: 'payments',
     callers: ['orders'],
     keySets,
+    isErased: erasure.has,
   })
-  const eventing = createEventing(world, http, { name: 'payments', authenticator })
+  const sign = createServiceSigner(world, 'payments', config.SERVICE_KEY_FILE)
+  const eventing = createEventing(world, http, {
+    name: 'payments',
+    authenticator,
+    subscriptions: [usersSubscription(erasure, config.USERS_URL, (scope) => sign('users', scope))],
+  })
   const { sequencer } = eventing
   const worker = createWorker(world, createProviderClient(world), sequencer)
   const sweep = createSweep(world, worker)
+  http.get('/.well-known/jwks.json', (c) => c.json({ keys: [publicHalf(config.SERVICE_KEY_FILE)] }))
   addRoutes(http, { world, authenticator, worker, desk: createDesk(world, worker) })
   addRefundRoutes(http, { world, authenticator, worker })
   addLedgerRoutes(http, { world, authenticator })
@@ -55,6 +67,7 @@ function createApp(world: World<Config>): App {
     fetch: admit(async (request) => http.fetch(request), world, door),
     async start() {
       await keySets.start()
+      await erasure.start()
       eventing.start()
       sweep.start()
       stopRetention = startKeyRetention(world)
@@ -64,6 +77,7 @@ function createApp(world: World<Config>): App {
       stopRetention()
       await sweep.stop()
       await eventing.stop()
+      await erasure.stop()
     },
   }
 }

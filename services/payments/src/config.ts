@@ -1,5 +1,11 @@
 /** Owns the settings of payments: the only reader of its environment. */
-import { parseConfig, peerUrl, secretFile, serviceSettings } from '@quartet/kit/config'
+import {
+  parseConfig,
+  peerUrl,
+  secretFile,
+  serviceKeyFile,
+  serviceSettings,
+} from '@quartet/kit/config'
 import { z } from 'zod'
 
 const milliseconds = (fallback: number) => z.coerce.number().int().min(1).default(fallback)
@@ -9,6 +15,8 @@ const settings = {
   PORT: serviceSettings.PORT.default(5003),
   USERS_URL: peerUrl('http://127.0.0.1:5000'),
   ORDERS_URL: peerUrl('http://127.0.0.1:5002'),
+  /** Ed25519 private key as JWK, with `kid`: signs this service's reads of events. */
+  SERVICE_KEY_FILE: serviceKeyFile(),
   PROVIDER_URL: peerUrl('http://127.0.0.1:5010'),
   /** Names the file with the key that the provider knows this shop by. */
   PROVIDER_API_KEY_FILE: secretFile(),

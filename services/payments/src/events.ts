@@ -1,5 +1,7 @@
-/** Owns what payments publishes. */
+/** Owns what payments publishes, and what it does when users has something to say. */
+import type { Erasure } from '@quartet/kit/erasure'
 import type { NewEvent } from '@quartet/kit/events'
+import type { SubscriptionOptions } from '@quartet/kit/subscription'
 import type { Payment, Refund } from './domain.ts'
 
 const SAID: Partial<Record<Payment['status'], string>> = {
@@ -26,3 +28,11 @@ export function paymentMoved(before: Payment, after: Payment, refunded: Refund[]
   const amounts = { amount_received: amountReceived, amount_refunded: amountRefunded }
   return [...refunds, say(type, { ...amounts, code })]
 }
+
+/** Reads users: who was erased pays for nothing new, and is forgotten here (rule 22). */
+export const usersSubscription = (
+  erasure: Pick<Erasure, 'subscription'>,
+  baseUrl: string,
+  token: (scope: string) => Promise<string>,
+): SubscriptionOptions =>
+  erasure.subscription({ source: 'users', baseUrl, token, types: ['user.erased.v1'] })

@@ -1,5 +1,5 @@
 /** Owns the HTTP of payments: request → action → response. */
-import { forbidden, type Authenticator, type Principal } from '@quartet/kit/auth'
+import { accountErased, forbidden, type Authenticator, type Principal } from '@quartet/kit/auth'
 import { decodeCursor, toPage } from '@quartet/kit/cursor'
 import { notFound, type Http } from '@quartet/kit/http'
 import { idempotent, newId } from '@quartet/kit/idempotency'
@@ -71,6 +71,7 @@ type Opened = { payment: Payment; work: Work[] }
 
 async function openOwn(world: World<Config>, payment: Payment, isKeyed: boolean): Promise<Opened> {
   const outcome = await createPayment(world, payment)
+  if (outcome.kind === 'owner_erased') throw accountErased()
   // What is there already is ours only when a key says that we may have asked before.
   if (outcome.kind === 'id_taken' || (outcome.kind === 'exists' && !isKeyed))
     throw idTaken('payment')
@@ -138,6 +139,8 @@ function doneOrThrow(outcome: VerbOutcome, to: string): Opened {
       return outcome
     case 'not_found':
       throw notFound('Payment')
+    case 'owner_erased':
+      throw accountErased()
     case 'invalid_transition':
       throw invalidTransition(outcome.payment.status, to)
     case 'amount_mismatch': {

@@ -1,4 +1,5 @@
 /** Owns the SQL of payments. Every function takes the transaction first; batches are sorted by key. */
+import { isErasedSql } from '@quartet/kit/erased-subjects'
 import type { Transaction, Tx } from '@quartet/kit/postgres'
 import type { Payment } from './domain.ts'
 
@@ -114,11 +115,15 @@ export async function findPaymentsOfOrders(
   return new Map(rows.map((row) => [row.order_id, toPayment(row)]))
 }
 
+// How somebody paid who was erased is needed only while the charge may have to be asked for again.
+const KEPT_METHOD = `case when new.status in ('processing', 'requires_action') then new.payment_method
+  when ${isErasedSql('payments.owner_id')} then null else new.payment_method end`
+
 /** Writes the changing part of locked payments. */
 export function updatePayments(tx: Transaction, payments: Payment[], now: Date): void {
   if (payments.length === 0) return
   tx.send(
-    `update payments set status = new.status, payment_method = new.payment_method,
+    `update payments set status = new.status, payment_method = ${KEPT_METHOD},
        attempt = new.attempt, undo = new.undo, capture_amount = new.capture_amount,
        amount_capturable = new.amount_capturable, amount_received = new.amount_received,
        refunds_claimed = new.refunds_claimed, amount_refunded = new.amount_refunded,

@@ -2,6 +2,7 @@
 import { admit, type Kind } from '@quartet/kit/admission'
 import { createAuthenticator, createServiceSigner } from '@quartet/kit/auth'
 import { publicHalf } from '@quartet/kit/crypto'
+import { createErasure } from '@quartet/kit/erasure'
 import { createEventing } from '@quartet/kit/eventing'
 import { createHttp } from '@quartet/kit/http'
 import { startKeyRetention } from '@quartet/kit/idempotency'
@@ -10,7 +11,7 @@ import { createMetrics, type Metrics } from '@quartet/kit/telemetry'
 import type { App, Service, World } from '@quartet/kit/world'
 import { createDesk } from './commands/desk.ts'
 import { readConfig, type Config } from './config.ts'
-import { ordersSubscription } from './events.ts'
+import { ordersSubscription, usersSubscription } from './events.ts'
 import { addRoutes } from './routes.ts'
 import { createShelf, type Shelf } from './shelf.ts'
 
@@ -35,16 +36,21 @@ function createApp(world: World<Config>): App {
     metrics,
   })
   const keySets = createKeySets(world, { users: config.USERS_URL, orders: config.ORDERS_URL })
+  const erasure = createErasure(world)
   const authenticator = createAuthenticator(world, {
     audience: 'products',
     callers: ['orders'],
     keySets,
+    isErased: erasure.has,
   })
   const sign = createServiceSigner(world, 'products', config.SERVICE_KEY_FILE)
   const eventing = createEventing(world, http, {
     name: 'products',
     authenticator,
-    subscriptions: [ordersSubscription(world, config.ORDERS_URL, (scope) => sign('orders', scope))],
+    subscriptions: [
+      ordersSubscription(world, config.ORDERS_URL, (scope) => sign('orders', scope)),
+      usersSubscription(erasure, config.USERS_URL, (scope) => sign('users', scope)),
+    ],
   })
   const { sequencer } = eventing
   http.get('/.well-known/jwks.json', (c) => c.json({ keys: [publicHalf(config.SERVICE_KEY_FILE)] }))
@@ -60,6 +66,7 @@ function createApp(world: World<Config>): App {
     ),
     async start() {
       await keySets.start()
+      await erasure.start()
       eventing.start()
       stopRetention = startKeyRetention(world)
     },
@@ -67,6 +74,7 @@ function createApp(world: World<Config>): App {
       accepting = false
       stopRetention()
       await eventing.stop()
+      await erasure.stop()
     },
   }
 }

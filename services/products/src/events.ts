@@ -1,4 +1,5 @@
-/** Owns what products publishes, and what it does when orders has something to say. */
+/** Owns what products publishes, and what it does when orders and users have something to say. */
+import type { Erasure } from '@quartet/kit/erasure'
 import type { NewEvent } from '@quartet/kit/events'
 import type { SubscriptionOptions } from '@quartet/kit/subscription'
 import { z } from 'zod'
@@ -46,3 +47,11 @@ export function ordersSubscription(
       ),
   }
 }
+
+/** Reads users: who was erased opens nothing here any more, and the answers kept for an admin go (rule 22). */
+export const usersSubscription = (
+  erasure: Pick<Erasure, 'subscription'>,
+  baseUrl: string,
+  token: (scope: string) => Promise<string>,
+): SubscriptionOptions =>
+  erasure.subscription({ source: 'users', baseUrl, token, types: ['user.erased.v1'] })

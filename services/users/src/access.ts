@@ -19,11 +19,11 @@ export type Access = Pick<Authenticator, 'user' | 'optionalUser' | 'admin' | 'se
 
 type AccessWorld = Pick<World<unknown>, 'db' | 'clock' | 'crypto' | 'timers'>
 
-/** Access tokens outlive their session elsewhere by up to 15 minutes; here, where it can be seen, they do not. */
+/** Access tokens outlive their session elsewhere, until they expire; here, where it can be seen, they do not. */
 export function createAccess(world: AccessWorld, keySets: Pick<KeySets, 'find'>): Access {
   const authenticator = createAuthenticator(world, {
     audience: 'users',
-    callers: ['orders', 'payments'],
+    callers: ['products', 'orders', 'payments'],
     keySets,
   })
   const sessions = createBatcher<string, LiveSession | undefined>({

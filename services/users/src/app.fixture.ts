@@ -24,6 +24,7 @@ export const testConfig: Config = Object.freeze({
   DATABASE_POOL_SIZE: 10,
   ADMISSION_TARGET_MS: 500,
   EVENT_RETENTION_DAYS: 30,
+  PRODUCTS_URL: 'http://products.test',
   ORDERS_URL: 'http://orders.test',
   PAYMENTS_URL: 'http://payments.test',
   KEY_ENCRYPTION_SECRET_FILE: new Uint8Array(32).fill(7),

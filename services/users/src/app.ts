@@ -36,8 +36,12 @@ function createApp(world: World<Config>): App {
     metrics,
   })
   const ring = createKeyRing(world)
-  const { ORDERS_URL, PAYMENTS_URL } = world.config
-  const services = createKeySets(world, { orders: ORDERS_URL, payments: PAYMENTS_URL })
+  const { PRODUCTS_URL, ORDERS_URL, PAYMENTS_URL } = world.config
+  const services = createKeySets(world, {
+    products: PRODUCTS_URL,
+    orders: ORDERS_URL,
+    payments: PAYMENTS_URL,
+  })
   const access = createAccess(world, ownAnd(ring.keySets, services))
   const credentials = createCredentials(world)
   const eventing = createEventing(world, http, { name: 'users', authenticator: access })

@@ -40,6 +40,8 @@ test('a secret of the wrong size, a short password and an admin without one are 
       },
       /BOOTSTRAP_ADMIN_PASSWORD_FILE: /,
     ],
+    // Others remember who was erased for as long as a token may live, and no longer.
+    [{ ACCESS_TOKEN_TTL_S: '3601' }, /ACCESS_TOKEN_TTL_S: /],
     [{ BOOTSTRAP_ADMIN_EMAIL: 'nobody' }, /BOOTSTRAP_ADMIN_EMAIL: must be an e-mail address/],
   ]
   for (const [changes, message] of wrong) {

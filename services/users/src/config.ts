@@ -1,4 +1,5 @@
 /** Owns the settings of users: the only reader of its environment. */
+import { MAX_ACCESS_TOKEN_TTL_S } from '@quartet/kit/auth'
 import { ConfigError, parseConfig, peerUrl, secretFile, serviceSettings } from '@quartet/kit/config'
 import { z } from 'zod'
 import { emailSchema, newPasswordSchema } from './contract.ts'
@@ -12,13 +13,14 @@ const settings = {
   ...serviceSettings,
   PORT: serviceSettings.PORT.default(5000),
   /** Services that read this one's events, for their public keys. */
+  PRODUCTS_URL: peerUrl('http://127.0.0.1:5001'),
   ORDERS_URL: peerUrl('http://127.0.0.1:5002'),
   PAYMENTS_URL: peerUrl('http://127.0.0.1:5003'),
   /** 32 random bytes as base64url: seals the private signing keys in the database. */
   KEY_ENCRYPTION_SECRET_FILE: secretFile().transform(toSecret),
   /** Passwords hashed at once: each takes a core and 19 MiB. */
   HASH_CONCURRENCY: z.coerce.number().int().min(1).max(64).default(1),
-  ACCESS_TOKEN_TTL_S: seconds(900, 30),
+  ACCESS_TOKEN_TTL_S: seconds(900, 30).pipe(z.int().max(MAX_ACCESS_TOKEN_TTL_S)),
   REFRESH_TOKEN_TTL_S: seconds(30 * DAY_S, 60),
   /** Age at which a signing key is followed by a new one. */
   KEY_ROTATION_S: seconds(30 * DAY_S, 3_600),

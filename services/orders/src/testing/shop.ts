@@ -9,6 +9,7 @@ import {
   type TestDatabase,
   type TestIssuer,
 } from '@quartet/kit/testing'
+import { createTestFeed, type TestFeed } from '@quartet/kit/testing/feed'
 import type { App, Fetch, World } from '@quartet/kit/world'
 import { ordersService } from '../app.ts'
 import { readConfig, type Config } from '../config.ts'
@@ -26,6 +27,7 @@ export async function createTestShop(settings: NodeJS.ProcessEnv = {}) {
   const database: TestDatabase = await createTestDatabase(ordersService)
   const clock = createTestClock()
   const issuer = await createTestIssuer(clock)
+  const users = createTestFeed(clock, '/users')
   const products = createFakeProducts({
     prd_desk: { name: 'Desk', amount: 500, stock: 1_000 },
     prd_lamp: { name: 'Lamp', amount: 250, stock: 3 },
@@ -34,7 +36,7 @@ export async function createTestShop(settings: NodeJS.ProcessEnv = {}) {
   const payments = createFakePayments()
   const down = new Set<string>()
   const config: Config = readConfig(await testEnvironment(settings))
-  const fetch = createNeighbourhood({ issuer, products, payments, down })
+  const fetch = createNeighbourhood({ issuer, users, products, payments, down })
   const replicas: App[] = []
 
   // A replica that only answers: what goes on in the background the others do.
@@ -59,6 +61,7 @@ export async function createTestShop(settings: NodeJS.ProcessEnv = {}) {
     clock,
     database,
     issuer,
+    users,
     products,
     payments,
     down,
@@ -76,13 +79,15 @@ export type TestShop = Awaited<ReturnType<typeof createTestShop>>
 
 function createNeighbourhood(parts: {
   issuer: TestIssuer
+  users: TestFeed
   products: FakeProducts
   payments: FakePayments
   down: Set<string>
 }): Fetch {
-  const { issuer, products, payments, down } = parts
+  const { issuer, users, products, payments, down } = parts
   const peers = createTestNetwork({
-    'http://users.test': issuer.fetch,
+    'http://users.test': (request) =>
+      request.url.includes('/events?') ? users.fetch(request) : issuer.fetch(request),
     'http://products.test': overHttp({
       '/commands/reserve': (items) => items.map((item) => products.reserve(item)),
       '/commands/release': (items) => items.map((item) => products.release(item)),

@@ -42,7 +42,9 @@ const isFor = ({ ownerId, amount, currency }: Payment, item: PayItem): boolean =
 
 function toOrderPayment({ ids, clock }: Dependencies, item: PayItem): Payment {
   const { order_id, owner_id, amount, payment_method, capture_method } = item
-  const status = amount.amount === 0 ? 'succeeded' : 'processing'
+  // Nothing to pay needs no provider, and no method.
+  const isFree = amount.amount === 0
+  const status = isFree ? 'succeeded' : 'processing'
   return {
     ...newPayment(ids.next('pay'), owner_id, clock.now()),
     orderId: order_id,
@@ -50,9 +52,8 @@ function toOrderPayment({ ids, clock }: Dependencies, item: PayItem): Payment {
     currency: amount.currency,
     captureMethod: capture_method,
     paysLater: payment_method === null,
-    paymentMethod: payment_method,
-    // Nothing to pay needs no provider.
-    status: payment_method === null && amount.amount > 0 ? 'requires_payment_method' : status,
+    paymentMethod: isFree ? null : payment_method,
+    status: payment_method === null && !isFree ? 'requires_payment_method' : status,
     attempt: payment_method === null ? 0 : 1,
   }
 }

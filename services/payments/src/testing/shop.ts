@@ -9,9 +9,11 @@ import {
   createTestIssuer,
   createTestNetwork,
   createTestWorld,
+  testServiceKeyFile,
   whileAdvancing,
   type TestClock,
 } from '@quartet/kit/testing'
+import { createTestFeed } from '@quartet/kit/testing/feed'
 import { realRandom } from '@quartet/kit/random'
 import type { App, Fetch, World } from '@quartet/kit/world'
 import { createProvider } from '../../../../tools/provider/app.ts'
@@ -29,18 +31,21 @@ export async function createTestPayments(settings: NodeJS.ProcessEnv = {}) {
   writeFileSync(keyFile, API_KEY)
   const clock = createTestClock()
   const issuer = await createTestIssuer(clock)
+  const users = createTestFeed(clock, '/users')
   const provider = newProvider(path.join(folder, 'record.jsonl'), clock)
   await provider.start()
   const config = readConfig({
     DATABASE_URL: database.url,
     USERS_URL: 'http://users.test',
     ORDERS_URL: 'http://orders.test',
+    SERVICE_KEY_FILE: await testServiceKeyFile(),
     PROVIDER_URL: 'http://provider.test',
     PROVIDER_API_KEY_FILE: keyFile,
     ...settings,
   })
   const network = createTestNetwork({
-    'http://users.test': issuer.fetch,
+    'http://users.test': (request) =>
+      request.url.includes('/events?') ? users.fetch(request) : issuer.fetch(request),
     'http://orders.test': issuer.fetch,
     // A connection that breaks is a provider that doesn't answer.
     'http://provider.test': async (request) =>
@@ -69,6 +74,7 @@ export async function createTestPayments(settings: NodeJS.ProcessEnv = {}) {
     clock,
     database,
     issuer,
+    users,
     network,
     open,
     openIdle,

@@ -7,6 +7,7 @@ import {
   createTestWorld,
   testServiceKeyFile,
 } from '@quartet/kit/testing'
+import { createTestFeed } from '@quartet/kit/testing/feed'
 import type { App, World } from '@quartet/kit/world'
 import { productsService } from '../app.ts'
 import { readConfig, type Config } from '../config.ts'
@@ -22,6 +23,7 @@ export async function createTestProducts() {
   const database = await createTestDatabase(productsService)
   const clock = createTestClock()
   const issuer = await createTestIssuer(clock)
+  const users = createTestFeed(clock, '/users')
   const config = readConfig({
     SERVICE_KEY_FILE: await testServiceKeyFile(),
     DATABASE_URL: database.url,
@@ -29,7 +31,8 @@ export async function createTestProducts() {
     ORDERS_URL: 'http://orders.test',
   })
   const fetch = createTestNetwork({
-    'http://users.test': issuer.fetch,
+    'http://users.test': (request) =>
+      request.url.includes('/events?') ? users.fetch(request) : issuer.fetch(request),
     'http://orders.test': issuer.fetch,
   })
   const replicas: App[] = []
@@ -53,6 +56,7 @@ export async function createTestProducts() {
     clock,
     database,
     issuer,
+    users,
     open,
     openIdle,
     admin: await issuer.user('usr_admin', 'admin'),
