@@ -1,12 +1,18 @@
-/** Proves what orders does with the events of payments, in the transaction that a subscription gives it. */
+/** Proves that orders publishes what its examples say, and what it does with the events of others, in the transaction of a subscription. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { createErasure } from '@quartet/kit/erasure'
 import { createTestDatabase, createTestWorld, type TestDatabase } from '@quartet/kit/testing'
+import {
+  assertErasedByExamples,
+  assertPublishedAsExamples,
+  toldByExamples,
+} from '@quartet/kit/testing/event-examples'
 import type { World } from '@quartet/kit/world'
 import { placeOrders } from './actions.ts'
 import { ordersService } from './app.ts'
 import type { Order } from './domain.ts'
-import { paymentsSubscription } from './events.ts'
+import { orderMoved, orderPlaced, paymentsSubscription, usersSubscription } from './events.ts'
 import { anOrder } from './testing/orders.ts'
 
 let database: TestDatabase
@@ -17,13 +23,13 @@ before(async () => {
 })
 after(() => database.drop())
 
+const token = () => Promise.resolve('')
+const readsPayments = (wake: () => void) =>
+  paymentsSubscription(world, { baseUrl: 'http://payments.test', token, wake })
+
 async function tell(...orderIds: (string | null)[]): Promise<number> {
   let woken = 0
-  const { apply, applied } = paymentsSubscription(world, {
-    baseUrl: 'http://payments.test',
-    token: () => Promise.resolve(''),
-    wake: () => (woken += 1),
-  })
+  const { apply, applied } = readsPayments(() => (woken += 1))
   const events = orderIds.map((order_id, index) => ({
     sequence: index + 1,
     id: `evt_${index}`,
@@ -59,4 +65,54 @@ test('one that is under way is left to whoever drives it', async () => {
   await place({ id: 'ord_driven', paymentStatus: 'processing' })
   await tell('ord_driven')
   assert.equal(await isDue('ord_driven'), false)
+})
+
+test('rule 21: what is published is what the examples say', () => {
+  const line = { product_id: 'prd_desk', quantity: 1 }
+  const order = anOrder({
+    lines: [line],
+    pricedLines: [{ ...line, name: 'Desk', unit_price: 1_000 }],
+    totals: {
+      currency: 'USD',
+      subtotal: 1_000,
+      discount_total: 0,
+      shipping_total: 0,
+      tax_total: 0,
+      total: 1_000,
+    },
+    paymentId: 'pay_1',
+    shippingAddress: { name: 'A', line1: 'B', city: 'C', postal_code: 'D', country: 'GB' },
+  })
+  assertPublishedAsExamples({ source: '/orders', folder: new URL('../events/', import.meta.url) }, [
+    orderPlaced(order),
+    ...orderMoved({ ...order, status: 'confirmed' }),
+    ...orderMoved({ ...order, status: 'completed' }),
+    ...orderMoved({ ...order, status: 'canceled', cancelReason: 'payment_declined' }),
+  ])
+  assert.deepEqual(orderMoved({ ...order, status: 'canceling' }), [])
+})
+
+test('the examples of payments, also with fields that are new, wake the order that waits', async () => {
+  const subscription = readsPayments(() => {})
+  for (const events of await toldByExamples(subscription)) {
+    const types = events.map(({ type }) => type)
+    assert.deepEqual(types.toSorted(), [
+      'payment.canceled.v1',
+      'payment.failed.v1',
+      'payment.succeeded.v1',
+    ])
+    for (const event of events) {
+      const id = String(event.data['order_id'])
+      await place({ id, paymentStatus: 'requires_payment_method' })
+      assert.equal(await isDue(id), false)
+      await database.db.transaction((tx) => subscription.apply(tx, [event]))
+      assert.equal(await isDue(id), true, event.type)
+      await database.db.query('delete from orders where id = $1', [id])
+    }
+  }
+})
+
+test('rule 22: the examples of users, also with fields that are new, say who is erased', async () => {
+  const subscription = usersSubscription(createErasure(world), 'http://users.test', token)
+  await assertErasedByExamples(database.db, subscription)
 })

@@ -7,14 +7,19 @@ import type { Dependencies } from './actions.ts'
 import { sell } from './commands/reservations.ts'
 import type { Product } from './domain.ts'
 
-type Change = 'created' | 'updated' | 'archived'
+const CHANGED = {
+  created: 'product.created.v1',
+  updated: 'product.updated.v1',
+  archived: 'product.archived.v1',
+} as const
+type Change = keyof typeof CHANGED
 
 /** Said with the whole product as it is now, so that a reader needs no other event to know it. */
 export function productChanged(change: Change, product: Product): NewEvent {
   const { id, name, description, category, priceAmount, priceCurrency, status, version } = product
   const price = { amount: priceAmount, currency: priceCurrency }
   return {
-    type: `product.${change}.v1`,
+    type: CHANGED[change],
     subject: id,
     data: { product_id: id, name, description, category, price, status, version },
   }
