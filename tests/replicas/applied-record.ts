@@ -8,6 +8,8 @@ export type Step = { source: string; from: number; to: number; holder: string; d
 export type AppliedRecord = {
   /** Steps of a source, in the order of their commits. */
   stepsOf: (source: string) => Step[]
+  /** Fails unless they are the whole way of a source to `newest`: none left out, none taken twice. */
+  assertWholeWay: (source: string, newest: number) => void
   close: () => Promise<void>
 }
 
@@ -51,11 +53,31 @@ export async function openAppliedRecord(url: string, effects: Effect[]): Promise
     else lastOf(steps, told.source).done.push(told.done)
   })
   await client.query(`listen ${CHANNEL}`)
-  await client.query(triggersOf(effects))
+  const begun = await addTriggers(client, effects)
+  const stepsOf = (source: string) => steps.filter((step) => step.source === source)
   return {
-    stepsOf: (source) => steps.filter((step) => step.source === source),
+    stepsOf,
+    assertWholeWay(source, newest) {
+      let at = begun.get(source) ?? 0
+      for (const { from, to } of stepsOf(source)) {
+        assert.deepEqual([from, to > from], [at, true], `a step from ${from} to ${to}, after ${at}`)
+        at = to
+      }
+      assert.equal(at, newest)
+    },
     close: () => client.end(),
   }
+}
+
+/** Adds the triggers; gives the positions at which the record begins. */
+async function addTriggers(client: pg.Client, effects: Effect[]): Promise<Map<string, number>> {
+  await client.query('begin')
+  await client.query(triggersOf(effects))
+  const { rows } = await client.query<{ source: string; position: string }>(
+    'select source, position from subscriptions',
+  )
+  await client.query('commit')
+  return new Map(rows.map(({ source, position }) => [source, Number(position)]))
 }
 
 // The position moves first of all (rule 19), so what was done follows it.
@@ -63,14 +85,4 @@ function lastOf(steps: Step[], source: string): Step {
   const step = steps.findLast((each) => each.source === source)
   assert.ok(step !== undefined, `an effect of ${source} before any position moved`)
   return step
-}
-
-/** Fails unless the steps are the whole way from 0 to `newest`: none left out, none taken twice. */
-export function assertWholeWay(steps: Step[], newest: number): void {
-  let at = 0
-  for (const { from, to } of steps) {
-    assert.deepEqual([from, to > from], [at, true], `a step from ${from} to ${to}, after ${at}`)
-    at = to
-  }
-  assert.equal(at, newest)
 }

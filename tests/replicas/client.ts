@@ -3,15 +3,15 @@ import assert from 'node:assert/strict'
 import { ADMIN, type Replicas } from './processes.ts'
 
 export type Answer = { status: number; body: Record<string, unknown> }
-export type Ask = { body?: unknown; token?: string; key?: string }
+export type Ask = { method?: string; body?: unknown; token?: string; key?: string }
 
 const TIMEOUT_MS = 3_500
 const DEFINITE_WITHIN_MS = 60_000
 const AGAIN_AFTER_MS = 100
 
-export async function ask(url: string, { body, token, key }: Ask = {}): Promise<Answer> {
+export async function ask(url: string, { method, body, token, key }: Ask = {}): Promise<Answer> {
   const response = await fetch(url, {
-    method: body === undefined ? 'GET' : 'POST',
+    method: method ?? (body === undefined ? 'GET' : 'POST'),
     headers: {
       connection: 'close', // each request meets either replica
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),

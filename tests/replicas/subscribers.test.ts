@@ -5,57 +5,70 @@ import { reconcileNow } from '../../tools/reconcile/running-shop.ts'
 import { isClean } from '../../tools/reconcile/reconcile.ts'
 import { describeReport } from '../../tools/reconcile/report.ts'
 import { inParallel, until } from '../e2e/shop.ts'
-import {
-  assertWholeWay,
-  openAppliedRecord,
-  type AppliedRecord,
-  type Step,
-} from './applied-record.ts'
-import { stockShelf, untilDefinite } from './client.ts'
+import { openAppliedRecord, type AppliedRecord, type Effect, type Step } from './applied-record.ts'
+import { isDone, stockShelf, untilDefinite } from './client.ts'
 import { API_KEY, NAMES, openReplicas, type Replicas, type ServiceName } from './processes.ts'
 
 const ORDERS = 20_000
 const AT_ONCE = 256
 /** A dead reader's lease lasts 15 s; then its neighbour reads on. */
 const HANDOVER_MS = 30_000
-const SILENT_MS = 1_500
+const LAST_WORDS_MS = 1_000
+/** Each of so many orders an account is made and erased. */
+const ERASE_EVERY = 20
+
+const sold = {
+  table: 'movements',
+  when: `new.kind = 'Sale'`,
+  name: 'order_id',
+  source: 'orders',
+}
+const erased = { table: 'erased_subjects', when: 'true', name: 'subject', source: 'users' }
+
+type Reading = { name: 'products' | 'orders' | 'payments'; source: ServiceName }
+/** Who reads whom. */
+const STRUCK: Reading[] = [
+  { name: 'products', source: 'orders' },
+  { name: 'orders', source: 'payments' },
+  { name: 'payments', source: 'users' },
+]
+const READINGS: Reading[] = [
+  ...STRUCK,
+  { name: 'products', source: 'users' },
+  { name: 'orders', source: 'users' },
+]
 
 let at: Replicas
-let sales: AppliedRecord
-let wakings: AppliedRecord
+const records = new Map<ServiceName, AppliedRecord>()
 before(async () => {
   at = await openReplicas()
-  const when = `new.kind = 'Sale'`
-  const sold = { table: 'movements', when, name: 'order_id', source: 'orders' }
-  sales = await openAppliedRecord(at.urlOf('products'), [sold])
-  wakings = await openAppliedRecord(at.urlOf('orders'), [])
+  const keep = async (name: Reading['name'], effects: Effect[]) =>
+    records.set(name, await openAppliedRecord(at.urlOf(name), effects))
+  await keep('products', [sold, erased])
+  await keep('orders', [erased])
+  await keep('payments', [erased])
 })
 after(async () => {
-  await sales.close()
-  await wakings.close()
+  for (const record of records.values()) await record.close()
   await at.close()
 })
 
-/** Who reads: the replica whose end the record is silent after. The other is put to rights again. */
-async function strikeReader(
-  name: ServiceName,
-  { steps, strike, mend }: Blow & { steps: () => Step[] },
-): Promise<void> {
-  await until(async () => steps().length > 0, HANDOVER_MS)
+const stepsOf = ({ name, source }: Reading): Step[] => records.get(name)?.stepsOf(source) ?? []
+
+/** Strikes one replica, and the other if the first was not who read: until another reads on. All are put to rights again. */
+async function strikeReader(reading: Reading, { strike, mend }: Blow): Promise<void> {
+  const { name } = reading
+  await until(async () => stepsOf(reading).length > 0, HANDOVER_MS)
   for (let replica = 0; ; replica = 1 - replica) {
-    const holder = steps().at(-1)?.holder
+    const holder = stepsOf(reading).at(-1)?.holder
     await strike(name, replica)
-    const struckMs = performance.now()
-    let seen = steps().length
-    let silentMs = performance.now()
-    while (performance.now() - silentMs < SILENT_MS && performance.now() - struckMs < 6_000) {
-      if (steps().length > seen) [seen, silentMs] = [steps().length, performance.now()]
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-    const isReader = performance.now() - silentMs >= SILENT_MS
-    if (isReader) await until(async () => steps().at(-1)?.holder !== holder, HANDOVER_MS)
+    // What the struck one had sent may still arrive.
+    await new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS))
+    const heard = stepsOf(reading).length
+    await until(async () => stepsOf(reading).length > heard, HANDOVER_MS)
+    const isHandedOver = stepsOf(reading).at(-1)?.holder !== holder
     await mend(name, replica)
-    if (isReader) return
+    if (isHandedOver) return
   }
 }
 
@@ -83,29 +96,44 @@ test('rule 19: with readers of events killed and frozen in turns while 20,000 or
   const token = await stockShelf(at, 'prd_flow', ORDERS)
   let placed = 0
   const flowing = inParallel(ORDERS, AT_ONCE, async (n) => {
-    const line_items = [{ product_id: 'prd_flow', quantity: 1 }]
-    const isDeclined = n % 10 === 7
-    const payment_method = isDeclined ? 'pm_card_chargeDeclined' : 'pm_card_visa'
-    const request = { body: { line_items, payment_method }, token, key: `flow-${n}` }
-    const url = `${at.originOf('orders')}/orders`
-    await untilDefinite(url, request, (status) => status === (isDeclined ? 402 : 201))
+    await Promise.all([buy(token, n), n % ERASE_EVERY === 0 ? comeAndGo(token, n) : undefined])
     placed += 1
   })
-  const readers = [
-    { name: 'products', steps: () => sales.stepsOf('orders') },
-    { name: 'orders', steps: () => wakings.stepsOf('payments') },
-  ] as const
   for (const blow of [kill, freeze]) {
-    await Promise.all(readers.map(({ name, steps }) => strikeReader(name, { ...blow, steps })))
+    await Promise.all(STRUCK.map((reading) => strikeReader(reading, blow)))
   }
-  console.log(`struck four readers by the time ${placed} orders had ended`)
+  console.log(`struck six readers by the time ${placed} orders had ended`)
   assert.ok(placed < ORDERS, 'all of it happened while orders flowed')
   await flowing
   await untilAllIsRead()
+  for (const { name, source } of READINGS) {
+    records.get(name)?.assertWholeWay(source, await newestOf(source))
+  }
   await checkSales()
+  checkErasures()
   const report = await reconcileNow({ databaseUrls: urlsOfAll(), provider }, 0)
   assert.ok(isClean(report), describeReport(report).join('\n'))
 })
+
+const isDeclined = (n: number) => n % 10 === 7
+
+async function buy(token: string, n: number): Promise<void> {
+  const line_items = [{ product_id: 'prd_flow', quantity: 1 }]
+  const payment_method = isDeclined(n) ? 'pm_card_chargeDeclined' : 'pm_card_visa'
+  const request = { body: { line_items, payment_method }, token, key: `flow-${n}` }
+  const status = isDeclined(n) ? 402 : 201
+  await untilDefinite(`${at.originOf('orders')}/orders`, request, (each) => each === status)
+}
+
+/** Somebody is registered and erased. */
+async function comeAndGo(token: string, n: number): Promise<void> {
+  const url = `${at.originOf('users')}/users`
+  const id = `usr_${n}`
+  const body = { id, name: 'Passing by', email: `passing${n}@example.com` }
+  await untilDefinite(url, { body, token, key: `come-${n}` }, isDone)
+  const gone = { token, method: 'DELETE' }
+  await untilDefinite(`${url}/${id}`, gone, (status) => isDone(status) || status === 404)
+}
 
 const provider = {
   get url() {
@@ -133,23 +161,22 @@ async function untilAllIsRead(): Promise<void> {
       NAMES.map((name) => at.dbOf(name).query('select from outbox limit 1')),
     )
     const isNumbered = left.every((rows) => rows.length === 0)
-    const isSold = sales.stepsOf('orders').at(-1)?.to === (await newestOf('orders'))
-    const isRead = wakings.stepsOf('payments').at(-1)?.to === (await newestOf('payments'))
-    return isNumbered && isSold && isRead
+    const isRead = await Promise.all(
+      READINGS.map(async (each) => stepsOf(each).at(-1)?.to === (await newestOf(each.source))),
+    )
+    return isNumbered && isRead.every(Boolean)
   }, 60_000)
 }
 
 /** The record against the log of orders: every confirmed order sold once, in the order of the log. */
 async function checkSales(): Promise<void> {
-  assertWholeWay(sales.stepsOf('orders'), await newestOf('orders'))
-  assertWholeWay(wakings.stepsOf('payments'), await newestOf('payments'))
   const log = await at
     .dbOf('orders')
     .query<{ sequence: number; subject: string }>(
       `select sequence, subject from events where type = 'order.confirmed.v1' order by sequence`,
     )
   assert.equal(log.length, (ORDERS / 10) * 9)
-  const told = sales.stepsOf('orders').flatMap(({ from, to, done }) => {
+  const told = stepsOf({ name: 'products', source: 'orders' }).flatMap(({ from, to, done }) => {
     const due = log.filter(({ sequence }) => sequence > from && sequence <= to)
     assert.deepEqual(done.toSorted(), due.map(({ subject }) => subject).toSorted())
     return done
@@ -157,4 +184,13 @@ async function checkSales(): Promise<void> {
   assert.equal(told.length, log.length)
   const [level] = await at.dbOf('products').query('select stocked, reserved from stock')
   assert.deepEqual(level, { stocked: ORDERS / 10, reserved: 0 })
+}
+
+/** Everyone who was erased is known everywhere, recorded once. */
+function checkErasures(): void {
+  const gone = Array.from({ length: ORDERS / ERASE_EVERY }, (_, n) => `usr_${n * ERASE_EVERY}`)
+  for (const each of READINGS.filter(({ source }) => source === 'users')) {
+    const told = stepsOf(each).flatMap(({ done }) => done)
+    assert.deepEqual(told.toSorted(), gone.toSorted(), each.name)
+  }
 }
