@@ -139,3 +139,16 @@ test('sha256 is that of UTF-8 text', () => {
   const expected = createHash('sha256').update(Buffer.from('Ärmel', 'utf8')).digest('hex')
   assert.equal(Buffer.from(crypto.sha256('Ärmel')).toString('hex'), expected)
 })
+
+test('an HMAC is that of RFC 4231, and of nothing else', () => {
+  // Test case 2.
+  const text = 'what do ya want for nothing?'
+  const mac = Buffer.from('5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843', 'hex')
+  assert.equal(crypto.isHmacSha256(mac, 'Jefe', text), true)
+  assert.equal(crypto.isHmacSha256(mac, 'jefe', text), false)
+  assert.equal(crypto.isHmacSha256(mac, 'Jefe', `${text} `), false)
+  const changed = Buffer.from(mac.with(31, 0))
+  for (const other of [changed, mac.subarray(0, 31), Buffer.alloc(0), Buffer.concat([mac, mac])]) {
+    assert.equal(crypto.isHmacSha256(other, 'Jefe', text), false)
+  }
+})

@@ -1,5 +1,5 @@
 /** Owns signing, verifying and hashing: asynchronous forms finish on real threads, so they belong to the world. */
-import { argon2, hash as digest, randomBytes, timingSafeEqual } from 'node:crypto'
+import { argon2, createHmac, hash as digest, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import * as jose from 'jose'
 
@@ -19,6 +19,8 @@ export type VerifyOptions = { issuer: string; audience: string; typ: string; now
 export type Crypto = {
   /** SHA-256 of UTF-8 text. */
   sha256: (text: string) => Uint8Array
+  /** Whether `mac` is the HMAC-SHA256 (RFC 2104) of UTF-8 text; takes equally long wherever it differs. */
+  isHmacSha256: (mac: Uint8Array, key: string, text: string) => boolean
   /** Signs `claims` as a compact JWS with EdDSA over Ed25519 (RFC 8037); header `typ` and the key's `kid`. */
   signJwt: (claims: Claims, key: PrivateJwk, typ: string) => Promise<string>
   /**
@@ -60,6 +62,10 @@ export function createRealCrypto(): Crypto {
   }
   return {
     sha256: (text) => digest('sha256', text, 'buffer'),
+    isHmacSha256(mac, key, text) {
+      const right = createHmac('sha256', key).update(text).digest()
+      return mac.length === right.length && timingSafeEqual(mac, right)
+    },
     async signJwt(claims, key, typ) {
       const header = { alg: 'EdDSA', typ, kid: key.kid }
       return new jose.SignJWT(claims).setProtectedHeader(header).sign(await importKey(key))
