@@ -36,6 +36,8 @@ export type ChargeAnswer = {
   outcome: ChargeOutcome | ConflictOutcome
   /** What the caller must not get this time. */
   loses?: CardBehaviour['loses']
+  /** The caller gets it when its webhook has arrived. */
+  isHeld?: boolean
 }
 
 export function charge({ draft, nowMs, newId, challengeUrl }: Desk, request: ChargeRequest) {
@@ -45,9 +47,9 @@ export function charge({ draft, nowMs, newId, challengeUrl }: Desk, request: Cha
   }
   const current = known ?? present(draft.add(open(request, newId('ch'), nowMs)))
   const outcome = outcomeOf(current, challengeUrl)
-  const { loses } = cardBehaviour(request.payment_method)
-  const isFirst = known === undefined
-  return isFirst && loses !== undefined ? { outcome, loses } : { outcome }
+  const { loses, webhook } = cardBehaviour(request.payment_method)
+  if (known !== undefined) return { outcome } satisfies ChargeAnswer
+  return { outcome, loses, isHeld: webhook === 'early' } satisfies ChargeAnswer
 }
 
 export function capture(

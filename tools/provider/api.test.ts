@@ -176,5 +176,6 @@ describe('the edge', () => {
     assert.match(metrics, /provider_entries_total\{outcome="charged",service="provider"\} \d/)
     const document = JSON.stringify(await (await provider.fetch('/openapi.json')).json())
     assert.match(document, /"\/v1\/refunds"/)
+    assert.match(document, /"webhooks":\{"charge":\{"post":.*"Provider-Signature".*"\^evt_/)
   })
 })

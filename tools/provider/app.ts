@@ -13,6 +13,8 @@ import { createHttp, toFetch } from './http.ts'
 import { openRecord, type OpenFile } from './record.ts'
 import { addRoutes, type Running } from './routes.ts'
 import { createSlowCards } from './slow-cards.ts'
+import { toldOf } from './webhook-event.ts'
+import { noWebhooks, openWebhooks, type WebhookOptions, type WebhookTarget } from './webhooks.ts'
 
 export type ProviderOptions = {
   /** The record; a lock file `<dataFile>.lock` appears beside it. */
@@ -24,6 +26,8 @@ export type ProviderOptions = {
   log: Log
   /** Where customers reach `/challenges/…`, without a trailing slash. */
   publicUrl: string
+  /** Who learns of what no answer told; absent: nobody. `<dataFile>.webhooks` appears beside the record. */
+  webhooks?: WebhookTarget | undefined
   /** How the record's file is opened; tests pass a disk that is full. */
   openFile?: OpenFile
 }
@@ -54,12 +58,12 @@ export function createProvider(options: ProviderOptions): Provider {
       throw new Problem('unavailable', 'Not ready', { retryAfterS: 1 })
     },
   })
-  measureRecord(metrics, () => running?.record.sizeBytes() ?? 0)
-  const onCommitted = countEntries(metrics)
+  measure(metrics, () => running)
+  const opening = { ...options, onCommitted: countEntries(metrics), count: countWebhooks(metrics) }
   return {
     fetch: toFetch(http),
     async start() {
-      const opened = await openAll(options, onCommitted)
+      const opened = await openAll(opening)
       running = opened.running
       end = opened.end
     },
@@ -71,21 +75,35 @@ export function createProvider(options: ProviderOptions): Provider {
   }
 }
 
-async function openAll(
-  { dataFile, log, openFile, clock, timers }: ProviderOptions,
-  onEntries: (entries: RecordEntry[]) => void,
-) {
+type Opening = ProviderOptions & {
+  onCommitted: (entries: RecordEntry[]) => void
+  count: WebhookOptions['count']
+}
+
+async function openAll({ dataFile, log, openFile, onCommitted, ...options }: Opening) {
+  const { clock, timers, webhooks: target } = options
   const book = emptyBook()
-  const onEntry = (entry: RecordEntry) => replay(book, entry)
+  const told: RecordEntry[] = []
+  const onEntry = (entry: RecordEntry) => {
+    replay(book, entry)
+    const isTold = target !== undefined && toldOf(entry, book.charges.get(entry.charge_key))
+    if (isTold) told.push(entry)
+  }
   const record = await openRecord({ path: dataFile, log, onEntry, openFile })
+  const path = `${dataFile}.webhooks`
+  const webhooks =
+    target === undefined
+      ? noWebhooks
+      : await openWebhooks({ ...options, target, book, record, path, log }, told)
   const { commit, stop } = createCommitter({
     book,
     record,
     clock,
     log,
     onCommitted(entries) {
-      onEntries(entries)
+      onCommitted(entries)
       slowCards.wake()
+      webhooks.tell(entries)
     },
   })
   const slowCards = createSlowCards({ book, clock, timers, commit })
@@ -93,10 +111,11 @@ async function openAll(
   log.info({ entries: book.sequence, charges: book.charges.size }, 'the record is open')
   const end = async () => {
     slowCards.stop()
+    await webhooks.stop()
     await stop()
     await record.close()
   }
-  return { running: { book, record, commit }, end }
+  return { running: { book, record, commit, webhooks }, end }
 }
 
 function countEntries(metrics: Metrics): (entries: RecordEntry[]) => void {
@@ -113,6 +132,15 @@ function countEntries(metrics: Metrics): (entries: RecordEntry[]) => void {
   }
 }
 
-function measureRecord(metrics: Metrics, sizeBytes: () => number): void {
-  gauge(metrics, 'provider_record_bytes', 'Size of the durable record.', sizeBytes)
+function countWebhooks(metrics: Metrics): WebhookOptions['count'] {
+  const help = 'Webhooks since the start, by what became of each try.'
+  const counter = countOutcomes(metrics, 'provider_webhooks_total', help)
+  return (outcome) => counter.inc({ outcome })
+}
+
+function measure(metrics: Metrics, running: () => Running | undefined): void {
+  const bytes = () => running()?.record.sizeBytes() ?? 0
+  gauge(metrics, 'provider_record_bytes', 'Size of the durable record.', bytes)
+  const waiting = () => running()?.webhooks.waiting() ?? 0
+  gauge(metrics, 'provider_webhooks_waiting', 'Webhooks that have not arrived.', waiting)
 }

@@ -144,6 +144,25 @@ export const answers = {
   lookups: z.object({ outcomes: z.array(z.union([chargeOutcome, notFoundOutcome])) }),
 }
 
+/** What a webhook may be about; more types may come. */
+export const webhookType = z.enum([
+  'charge.succeeded',
+  'charge.requires_capture',
+  'charge.declined',
+  'charge.canceled',
+])
+
+/**
+ * The body of a webhook: a charge as it was when this happened to it. `id` names the entry of the record,
+ * so a repeat bears the same; `created` is in seconds since the epoch.
+ */
+export const webhookEvent = z.object({
+  id: z.string().regex(/^evt_\d+$/),
+  type: webhookType,
+  created: z.int(),
+  data: chargeOutcome.extend({ metadata }),
+})
+
 /** The query of `GET /v1/record`: entries after this sequence number, at most `limit`. */
 export const recordQuery = z.strictObject({
   after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
@@ -237,6 +256,8 @@ export type InvalidOutcome = z.output<typeof invalidOutcome>
 export type NotFoundOutcome = z.output<typeof notFoundOutcome>
 export type RefundOutcome = z.output<typeof refundOutcome>
 export type RefundFailure = z.output<typeof refundFailure>
+export type WebhookType = z.output<typeof webhookType>
+export type WebhookEvent = z.output<typeof webhookEvent>
 export type RecordEntry = z.output<typeof recordEntry>
 export type RecordPage = z.output<typeof recordPage>
 export type Totals = z.output<typeof totals>

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -32,8 +33,9 @@ async function freePort(): Promise<number> {
   return free
 }
 
-function spawnProvider(onPort: number) {
-  const env = { ...process.env, DATA_FILE: dataFile, API_KEY_FILE: keyFile, PORT: String(onPort) }
+function spawnProvider(onPort: number, settings: NodeJS.ProcessEnv = {}) {
+  const own = { DATA_FILE: dataFile, API_KEY_FILE: keyFile, PORT: String(onPort) }
+  const env = { ...process.env, LOG_LEVEL: 'silent', ...own, ...settings }
   const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts')], {
     env,
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -51,8 +53,8 @@ function spawnProvider(onPort: number) {
   return { child, exited }
 }
 
-async function startProvider() {
-  const { child, exited } = spawnProvider(port)
+async function startProvider(settings: NodeJS.ProcessEnv = {}) {
+  const { child, exited } = spawnProvider(port, settings)
   const first = await Promise.race([once(child, 'message'), exited])
   assert.match(JSON.stringify(first), /^\[\{"type":"ready","port":\d+\}/)
   const client = createClient((path, init) => fetch(`http://127.0.0.1:${port}${path}`, init))
@@ -118,6 +120,53 @@ test('a second process on the same file ends with a sentence, and the first goes
   assert.equal((await first.client.charge(aCharge('still-here')))[0]?.status, 'succeeded')
   first.child.kill('SIGTERM')
   await first.exited
+})
+
+test('killed by -9 between a decision and its webhook, it sends the webhook when it is back', async () => {
+  let isOpen = false
+  const arrivals: string[] = []
+  const tries: (() => void)[] = []
+  const shop = createHttpServer((request, response) => {
+    arrivals.push(
+      `${isOpen ? 'taken' : 'refused'} ${String(request.headers['provider-signature'])}`,
+    )
+    response.writeHead(isOpen ? 204 : 503).end()
+    for (const tell of tries.splice(0)) tell()
+  }).listen(0, '127.0.0.1')
+  const arrival = () => new Promise<void>((resolve) => tries.push(resolve))
+  await once(shop, 'listening')
+  const settings = {
+    WEBHOOK_URL: `http://127.0.0.1:${(shop.address() as AddressInfo).port}/webhooks/simulated`,
+    WEBHOOK_SECRET_FILE: keyFile,
+  }
+  const first = await startProvider(settings)
+  const asks = { payment_method: 'pm_card_threeDSecureRequired' }
+  const [outcome] = await first.client.charge(aCharge('decided', asks))
+  assert.ok(outcome?.status === 'requires_action')
+  const refused = arrival()
+  const body = new URLSearchParams({ decision: 'approve' })
+  await fetch(outcome.next_action?.url ?? '', { method: 'POST', body })
+  await refused
+  first.child.kill('SIGKILL')
+  await first.exited
+  isOpen = true
+  const taken = arrival()
+  const second = await startProvider(settings)
+  await taken
+  assert.match(arrivals.at(-1) ?? '', /^taken t=\d+,v1=[\da-f]{64}$/)
+  second.child.kill('SIGTERM')
+  assert.deepEqual(await second.exited, { code: 0, signal: null, errors: '' })
+  shop.closeAllConnections()
+  shop.close()
+})
+
+test('webhooks without a secret, or settings that are wrong, end it with a sentence each', async () => {
+  const settings = { WEBHOOK_URL: 'http://127.0.0.1/' }
+  const { code, errors } = await spawnProvider(0, settings).exited
+  assert.equal(code, 1)
+  assert.match(errors, /WEBHOOK_SECRET_FILE: is wanted with WEBHOOK_URL\n$/)
+  const refused = await spawnProvider(0, { WEBHOOK_URL: 'shop' }).exited
+  assert.match(refused.errors, /WEBHOOK_URL: /)
 })
 
 test('it stops by itself when the process that started it is gone', async () => {

@@ -8,18 +8,31 @@ import { realClock, realTimers } from '@quartet/kit/time'
 import { createProvider } from './app.ts'
 import { RecordRefused } from './record.ts'
 
+const httpUrl = () => z.url({ protocol: /^https?$/ })
+const secret = z.string().min(16, 'must name a file with 16 characters or more')
+const many = z.string().transform((text) => text.split(/[\s,]+/).filter((item) => item !== ''))
+
 const SETTINGS = {
   HOST: z.string().default('127.0.0.1'),
   PORT: z.coerce.number().int().min(0).max(65_535).default(5010),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   DATA_FILE: z.string().min(1),
-  API_KEY_FILE: secretFile().pipe(
-    z.string().min(16, 'must name a file with 16 characters or more'),
-  ),
-  PUBLIC_URL: z
-    .url({ protocol: /^https?$/ })
+  API_KEY_FILE: secretFile().pipe(secret),
+  PUBLIC_URL: httpUrl()
     .transform((url) => url.replace(/\/+$/, ''))
     .optional(),
+  /** Where the shop takes webhooks. */
+  WEBHOOK_URL: httpUrl().optional(),
+  /** Names the file with what signs them, one secret a line: the new one and the old while it is replaced. */
+  WEBHOOK_SECRET_FILE: secretFile().pipe(many).pipe(z.array(secret).min(1).max(4)).optional(),
+}
+
+function webhooksOf(url: string | undefined, secrets: string[] | undefined) {
+  if (url === undefined) return undefined
+  if (secrets === undefined) {
+    throw new ConfigError('provider', ['WEBHOOK_SECRET_FILE: is wanted with WEBHOOK_URL'])
+  }
+  return { url, secrets, fetch }
 }
 
 async function main(): Promise<void> {
@@ -34,6 +47,7 @@ async function main(): Promise<void> {
     random: realRandom,
     log,
     publicUrl: config.PUBLIC_URL ?? `http://${host}:${port}`,
+    webhooks: webhooksOf(config.WEBHOOK_URL, config.WEBHOOK_SECRET_FILE),
   })
   await serveUntilSignal({
     app: provider,

@@ -1,6 +1,6 @@
 /** Owns the OpenAPI document: the contract's schemas, told to tools. */
 import { z } from 'zod'
-import { answers, bodies, recordPage, recordQuery, totals } from './contract.ts'
+import { answers, bodies, recordPage, recordQuery, totals, webhookEvent } from './contract.ts'
 
 const SUMMARIES: Record<keyof typeof bodies, string> = {
   charges: 'Charge, or answer with the current state of what was charged before by the same key',
@@ -31,6 +31,24 @@ export function openapiDocument(publicUrl: string): Record<string, unknown> {
         get: { summary: 'What the record adds up to', responses: jsonResponse(totals) },
       },
     },
+    webhooks: { charge: { post: webhookOperation() } },
+  }
+}
+
+function webhookOperation() {
+  const description =
+    '`t=<seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>">`; several v1 while the secret is replaced'
+  return {
+    summary:
+      'What became of a charge whose own answer did not tell it; again until it is answered 2xx',
+    parameters: [
+      { name: 'Provider-Signature', in: 'header', description, schema: { type: 'string' } },
+    ],
+    requestBody: {
+      required: true,
+      content: { 'application/json': { schema: jsonSchema(webhookEvent, 'output') } },
+    },
+    responses: { 200: { description: 'It has arrived' } },
   }
 }
 

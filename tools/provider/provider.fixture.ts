@@ -9,6 +9,7 @@ import type { Clock, Timers } from '@quartet/kit/time'
 import { createProvider } from './app.ts'
 import { answers, recordPage, totals, type ChargeRequest } from './contract.ts'
 import type { OpenFile } from './record.ts'
+import type { WebhookTarget } from './webhooks.ts'
 
 export const API_KEY = 'sk_test_0123456789abcdef'
 
@@ -52,6 +53,7 @@ export type OpenOptions = {
   log?: Log
   /** How much later than the others this one starts. */
   laterMs?: number
+  webhooks?: WebhookTarget
 }
 
 /** Starts a processor on `dataFile`; `stop` it before the file is opened again. */
@@ -60,10 +62,12 @@ export async function openProvider({
   openFile,
   log = silentLog,
   laterMs = 0,
+  ...options
 }: OpenOptions) {
   const { clock, timers, advance } = heldTime()
   advance(laterMs)
   const provider = createProvider({
+    ...options,
     dataFile,
     apiKey: API_KEY,
     clock,
@@ -76,7 +80,7 @@ export async function openProvider({
   await provider.start()
   const fetch = (path: string, init?: RequestInit) =>
     provider.fetch(new Request(`http://provider.test${path}`, init))
-  return { fetch, stop: provider.stop, advance, ...createClient(fetch) }
+  return { fetch, stop: provider.stop, clock, advance, ...createClient(fetch) }
 }
 
 /** The API as functions that check every answer by the contract. */

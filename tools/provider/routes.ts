@@ -14,14 +14,20 @@ import {
 import { totalsOf, type Book } from './book.ts'
 import { challengePage, unclearDecisionPage, unknownChallengePage } from './challenge-page.ts'
 import type { Committer } from './committer.ts'
-import { bodies, recordQuery, type RecordPage } from './contract.ts'
+import { bodies, recordQuery, type ChargeRequest, type RecordPage } from './contract.ts'
 import { isMade, outcomeOf } from './domain.ts'
 import { ConnectionDropped, readBody, readQuery } from './http.ts'
 import { openapiDocument } from './openapi.ts'
 import type { DurableRecord } from './record.ts'
+import type { Webhooks } from './webhooks.ts'
 
 /** What the routes stand on while the processor runs. */
-export type Running = { book: Book; record: DurableRecord; commit: Committer['commit'] }
+export type Running = {
+  book: Book
+  record: DurableRecord
+  commit: Committer['commit']
+  webhooks: Webhooks
+}
 
 export type RouteOptions = {
   metrics: Metrics
@@ -51,7 +57,11 @@ function addCommands(http: Hono, options: RouteOptions): void {
 
   http.post('/v1/charges', async (c) => {
     const { charges } = await readBody(c, bodies.charges)
-    return c.json({ outcomes: withoutLost(await answer(charges, charge)) })
+    const { webhooks } = options.expectRunning()
+    const answers = await answer<ChargeRequest, ChargeAnswer>(charges, charge)
+    const held = answers.filter(({ isHeld }) => isHeld)
+    await webhooks.arrived(held.map(({ outcome }) => outcome.key))
+    return c.json({ outcomes: withoutLost(answers) })
   })
   http.post('/v1/captures', async (c) => {
     const { captures } = await readBody(c, bodies.captures)

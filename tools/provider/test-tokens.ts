@@ -9,10 +9,15 @@ export type CardBehaviour = {
   verdict: Verdict
   /** What gets lost on the way back, the first time. */
   loses?: 'answer' | 'connection'
+  /** How its webhook misbehaves: before the answer to the charge, two at once, or `LATE_WEBHOOK_MS` after. */
+  webhook?: 'early' | 'twice' | 'late'
 }
 
 /** How long a slow card takes. */
 export const SLOW_MS = 3_000
+
+/** How long after what it tells a late webhook is sent: whoever asks has found out long before. */
+export const LATE_WEBHOOK_MS = 10_000
 
 const approved: CardBehaviour = { answers: 'now', verdict: 'approved' }
 const declined = (verdict: Verdict): CardBehaviour => ({ answers: 'now', verdict })
@@ -30,9 +35,18 @@ const CARDS = new Map<string, CardBehaviour>([
   ['pm_card_slowDeclined', { answers: 'late', verdict: 'card_declined' }],
   ['pm_card_lostAnswer', { ...approved, loses: 'answer' }],
   ['pm_card_lostConnection', { ...approved, loses: 'connection' }],
+  ['pm_card_webhookEarly', { ...approved, webhook: 'early' }],
+  ['pm_card_webhookTwice', { answers: 'late', verdict: 'approved', webhook: 'twice' }],
+  ['pm_card_webhookLate', { answers: 'late', verdict: 'approved', webhook: 'late' }],
 ])
 
 /** What happens to a charge with this payment method. */
 export function cardBehaviour(paymentMethod: string): CardBehaviour {
   return CARDS.get(paymentMethod) ?? declined('invalid_payment_method')
+}
+
+/** Whether webhooks tell of such a charge: its own request's answer doesn't, or may not have arrived. */
+export function isToldByWebhook(paymentMethod: string): boolean {
+  const { answers, loses, webhook } = cardBehaviour(paymentMethod)
+  return answers !== 'now' || loses !== undefined || webhook !== undefined
 }
