@@ -28,6 +28,8 @@ export type ProviderOptions = {
   publicUrl: string
   /** Who learns of what no answer told; absent: nobody. `<dataFile>.webhooks` appears beside the record. */
   webhooks?: WebhookTarget | undefined
+  /** Origins of shops that customers may be sent back to. */
+  returnOrigins?: string[] | undefined
   /** How the record's file is opened; tests pass a disk that is full. */
   openFile?: OpenFile
 }
@@ -42,7 +44,7 @@ export type Provider = {
 
 /** The card processor. `fetch` answers 503 before `start` and after `stop`. */
 export function createProvider(options: ProviderOptions): Provider {
-  const { clock, random, publicUrl } = options
+  const { clock, random, publicUrl, returnOrigins = [] } = options
   const metrics = createMetrics('provider')
   const http: Hono = createHttp({ ...options, metrics })
   let running: Running | undefined
@@ -51,6 +53,7 @@ export function createProvider(options: ProviderOptions): Provider {
     metrics,
     clock,
     publicUrl,
+    returnOrigins,
     newId: createIds(clock, random).next,
     running: () => running,
     expectRunning() {

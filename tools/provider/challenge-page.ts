@@ -23,21 +23,24 @@ const STYLE = `
   button { padding: .8rem 1rem; border: 1px solid var(--line); border-radius: .6rem;
     background: none; color: inherit; font: inherit; font-weight: 600; cursor: pointer }
   button[value=approve] { border-color: var(--strong); background: var(--strong); color: #fff }
-  button:focus-visible { outline: 3px solid var(--strong); outline-offset: 3px }
+  button:focus-visible, a:focus-visible { outline: 3px solid var(--strong); outline-offset: 3px }
+  a { display: block; margin-top: 1.25rem; color: inherit; text-align: center }
   small { display: block; margin-top: 1.5rem; color: var(--soft) }
 `
 
 const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64')
 
-const HEADERS = {
+// A form's action covers where its answer redirects to (Chromium blocks that otherwise).
+const headers = (back: URL | undefined) => ({
   'content-type': 'text/html; charset=utf-8',
   'cache-control': 'no-store',
   'content-security-policy':
-    `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; form-action 'self'; ` +
+    `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; ` +
+    `form-action ${["'self'", ...(back === undefined ? [] : [back.origin])].join(' ')}; ` +
     "base-uri 'none'; frame-ancestors 'none'",
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
-}
+})
 
 const ENDED: Record<Exclude<ChargeStatus, 'requires_action'>, [string, string]> = {
   succeeded: ['Payment approved', 'Thank you. You can go back to the shop now.'],
@@ -47,8 +50,11 @@ const ENDED: Record<Exclude<ChargeStatus, 'requires_action'>, [string, string]> 
   canceled: ['Payment canceled', 'Nothing was charged. You can go back to the shop now.'],
 }
 
-/** The page of a charge: the question while it is open, and how it ended after that. */
-export function challengePage({ status, made }: MadeCharge): Response {
+/**
+ * The page of a charge: the question while it is open, and how it ended after that; with a way `back`
+ * where the shop gave one. The form has no action: it is sent to the page's own address, `return_to` too.
+ */
+export function challengePage({ status, made }: MadeCharge, back?: URL): Response {
   const amount = `<p class="amount">${escape(formatted(made.request))}</p>`
   if (status === 'requires_action') {
     return page(
@@ -59,10 +65,11 @@ export function challengePage({ status, made }: MadeCharge): Response {
         <button name="decision" value="approve">Approve</button>
         <button name="decision" value="decline">Decline</button>
       </form>`,
+      back,
     )
   }
   const [title, text] = ENDED[status]
-  return page(200, title, `${amount}<p>${text}</p>`)
+  return page(200, title, `${amount}<p>${text}</p>`, back)
 }
 
 export function unknownChallengePage(): Response {
@@ -79,7 +86,8 @@ function formatted({ amount, currency }: { amount: number; currency: string }): 
   return format.format(amount / 10 ** digits)
 }
 
-function page(status: number, title: string, content: string): Response {
+function page(status: number, title: string, content: string, back?: URL): Response {
+  const link = back && `<a href="${escape(back.href)}">Back to the shop</a>`
   const html = `<!doctype html>
 <html lang="en">
   <head>
@@ -92,12 +100,13 @@ function page(status: number, title: string, content: string): Response {
     <main>
       <h1>${title}</h1>
       ${content}
+      ${link ?? ''}
       <small>Test card processor: no real money moves.</small>
     </main>
   </body>
 </html>
 `
-  return new Response(html, { status, headers: HEADERS })
+  return new Response(html, { status, headers: headers(back) })
 }
 
 function escape(text: string): string {

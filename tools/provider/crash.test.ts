@@ -165,8 +165,9 @@ test('webhooks without a secret, or settings that are wrong, end it with a sente
   const { code, errors } = await spawnProvider(0, settings).exited
   assert.equal(code, 1)
   assert.match(errors, /WEBHOOK_SECRET_FILE: is wanted with WEBHOOK_URL\n$/)
-  const refused = await spawnProvider(0, { WEBHOOK_URL: 'shop' }).exited
-  assert.match(refused.errors, /WEBHOOK_URL: /)
+  const wrong = { RETURN_ORIGINS: 'http://127.0.0.1:8080,shop', WEBHOOK_URL: 'shop' }
+  const refused = await spawnProvider(0, wrong).exited
+  assert.match(refused.errors, /WEBHOOK_URL: .*\n.*RETURN_ORIGINS.1: /)
 })
 
 test('it stops by itself when the process that started it is gone', async () => {

@@ -25,6 +25,10 @@ const SETTINGS = {
   WEBHOOK_URL: httpUrl().optional(),
   /** Names the file with what signs them, one secret a line: the new one and the old while it is replaced. */
   WEBHOOK_SECRET_FILE: secretFile().pipe(many).pipe(z.array(secret).min(1).max(4)).optional(),
+  /** Origins of shops that customers may be sent back to, with commas between. */
+  RETURN_ORIGINS: many
+    .pipe(z.array(httpUrl().transform((url) => new URL(url).origin)).max(100))
+    .optional(),
 }
 
 function webhooksOf(url: string | undefined, secrets: string[] | undefined) {
@@ -48,6 +52,7 @@ async function main(): Promise<void> {
     log,
     publicUrl: config.PUBLIC_URL ?? `http://${host}:${port}`,
     webhooks: webhooksOf(config.WEBHOOK_URL, config.WEBHOOK_SECRET_FILE),
+    returnOrigins: config.RETURN_ORIGINS,
   })
   await serveUntilSignal({
     app: provider,

@@ -54,6 +54,7 @@ export type OpenOptions = {
   /** How much later than the others this one starts. */
   laterMs?: number
   webhooks?: WebhookTarget
+  returnOrigins?: string[]
 }
 
 /** Starts a processor on `dataFile`; `stop` it before the file is opened again. */

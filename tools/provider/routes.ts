@@ -19,6 +19,7 @@ import { isMade, outcomeOf } from './domain.ts'
 import { ConnectionDropped, readBody, readQuery } from './http.ts'
 import { openapiDocument } from './openapi.ts'
 import type { DurableRecord } from './record.ts'
+import { toReturn } from './return-to.ts'
 import type { Webhooks } from './webhooks.ts'
 
 /** What the routes stand on while the processor runs. */
@@ -33,6 +34,7 @@ export type RouteOptions = {
   metrics: Metrics
   clock: Clock
   publicUrl: string
+  returnOrigins: string[]
   newId: (prefix: string) => string
   running: () => Running | undefined
   /** Throws a 503 Problem when the record is not open. */
@@ -112,15 +114,16 @@ const challengeUrlOf =
     `${publicUrl}/challenges/${chargeId}`
 
 // Without the API key: who knows the charge's id is the customer that it was given to.
-function addChallenges(http: Hono, { expectRunning }: RouteOptions): void {
+function addChallenges(http: Hono, { expectRunning, returnOrigins }: RouteOptions): void {
   const find = (c: Context) => {
     const { book } = expectRunning()
     const key = book.challenges.get(c.req.param('charge_id') ?? '')
     return key === undefined ? undefined : book.charges.get(key)
   }
+  const returnOf = (c: Context) => toReturn(c.req.query('return_to'), returnOrigins)
   http.get('/challenges/:charge_id', (c) => {
     const known = find(c)
-    return isMade(known) ? challengePage(known) : unknownChallengePage()
+    return isMade(known) ? challengePage(known, returnOf(c)) : unknownChallengePage()
   })
   http.post('/challenges/:charge_id', async (c) => {
     const decision = new URLSearchParams(await c.req.text()).get('decision')
@@ -130,6 +133,8 @@ function addChallenges(http: Hono, { expectRunning }: RouteOptions): void {
     const verdict = decision === 'approve' ? 'approved' : 'authentication_failed'
     const commit = expectRunning().commit
     const ended = await commit((draft) => answerChallenge(draft, known.key, verdict))
+    const back = returnOf(c)
+    if (back !== undefined) return c.redirect(back.href, 303)
     return isMade(ended) ? challengePage(ended) : unknownChallengePage()
   })
 }
