@@ -35,6 +35,7 @@ test('rule 21: what is published is what the examples say', () => {
   assertPublishedAsExamples(
     { source: '/payments', folder: new URL('../events/', import.meta.url) },
     [
+      ...reached('requires_action'),
       ...reached('succeeded'),
       ...reached('failed', 'insufficient_funds'),
       ...reached('canceled'),

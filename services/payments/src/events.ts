@@ -5,6 +5,7 @@ import type { SubscriptionOptions } from '@quartet/kit/subscription'
 import type { Payment, Refund } from './domain.ts'
 
 const SAID: Partial<Record<Payment['status'], string>> = {
+  requires_action: 'payment.action_required.v1',
   succeeded: 'payment.succeeded.v1',
   failed: 'payment.failed.v1',
   canceled: 'payment.canceled.v1',

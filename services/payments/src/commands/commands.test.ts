@@ -193,6 +193,27 @@ test('3-D Secure: the answer says where the buyer goes, and ends as the buyer de
   }
 })
 
+test('a payment that begins to wait for its buyer says so, without where to', async () => {
+  const order = anOrder({ payment_method: 'pm_card_threeDSecureRequired' })
+  const [outcome] = await pay(at, [order])
+  assert.equal(outcome?.outcome, 'requires_action')
+  const events = await at.database.db.query<{ type: string; data: Record<string, unknown> }>(
+    `select type, data from (select subject, type, data from events union all
+       select subject, type, data from outbox) as said where subject = $1`,
+    [outcome.payment_id],
+  )
+  const data = {
+    payment_id: outcome.payment_id,
+    order_id: order.order_id,
+    owner_id: order.owner_id,
+    ...order.amount,
+    amount_received: 0,
+    amount_refunded: 0,
+    code: null,
+  }
+  assert.deepEqual(events, [{ type: 'payment.action_required.v1', data }])
+})
+
 test('rule 16: a bad item never fails its neighbours', async () => {
   const bad = [
     null,
