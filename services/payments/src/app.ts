@@ -18,6 +18,7 @@ import { addRefundRoutes } from './refund-routes.ts'
 import { addRoutes } from './routes.ts'
 import { forgetPayments } from './store/erased-owners.ts'
 import { createSweep } from './sweep.ts'
+import { addWebhookRoutes } from './webhook-routes.ts'
 import { createWorker } from './work.ts'
 
 /** Payments, for whoever runs it. */
@@ -62,6 +63,7 @@ function createApp(world: World<Config>): App {
   addRoutes(http, { world, authenticator, worker, desk: createDesk(world, worker) })
   addRefundRoutes(http, { world, authenticator, worker })
   addLedgerRoutes(http, { world, authenticator })
+  addWebhookRoutes(http, { world, worker, metrics })
   const door = { targetMs: world.config.ADMISSION_TARGET_MS, kindOf, metrics }
   return {
     fetch: admit(async (request) => http.fetch(request), world, door),

@@ -21,6 +21,10 @@ const settings = {
   /** Names the file with the key that the provider knows this shop by. */
   PROVIDER_API_KEY_FILE: secretFile(),
   PROVIDER_TIMEOUT_MS: milliseconds(10_000),
+  /** Names the file with the secret that signs the provider's webhooks; without it none are taken. */
+  WEBHOOK_SECRET_FILE: secretFile()
+    .pipe(z.string().min(16, 'must name a file with 16 characters or more'))
+    .optional(),
   /** A command that isn't done after this long is answered `processing`, and goes on. */
   COMMAND_BUDGET_MS: milliseconds(2_000),
   /** After this long without a sign of life whoever drives a payment is taken for dead. */

@@ -1,7 +1,7 @@
 /** Owns what others may know of payments: its routes and commands, the only door for other services. */
 import { createRoute, z } from '@hono/zod-openapi'
 import { commandSchema } from '@quartet/kit/commands'
-import { body, idInPath, json, keyHeader, problem, security } from '@quartet/kit/openapi'
+import { body, header, idInPath, json, keyHeader, problem, security } from '@quartet/kit/openapi'
 import { id, page, pageQuery } from '@quartet/kit/schema'
 import {
   accountSchema,
@@ -15,6 +15,7 @@ import {
   refundSchema,
   transactionSchema,
   voidOutcomeSchema,
+  webhookReceiptSchema,
 } from './contract/schemas.ts'
 
 const account = z.object({
@@ -24,6 +25,10 @@ const account = z.object({
 const payments = { tags: ['payments'], security }
 const ledger = { tags: ['ledger'], security }
 const commands = { tags: ['commands'], security }
+
+const provider = z.object({
+  provider: z.string().openapi({ param: { name: 'provider', in: 'path' } }),
+})
 const notThere = problem('Payment not found')
 
 export const routes = {
@@ -144,6 +149,28 @@ export const routes = {
         }),
         'Per currency',
       ),
+    },
+  }),
+  webhook: createRoute({
+    tags: ['webhooks'],
+    method: 'post',
+    path: '/webhooks/{provider}',
+    summary: 'Take what the payment provider tells: no token, its signature is the guard',
+    parameters: [
+      header(
+        'Provider-Signature',
+        '`t=<seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>">`, at most five minutes old',
+      ),
+    ],
+    request: {
+      params: provider,
+      // Not a schema to check: until its signature is right, a body is bytes.
+      body: { required: true, content: { 'application/json': { schema: { type: 'object' } } } },
+    },
+    responses: {
+      200: json(webhookReceiptSchema, 'Taken: written, known already, or of no payment here'),
+      400: problem('`invalid_signature`'),
+      404: problem('No webhooks of this provider are taken'),
     },
   }),
   pay: createRoute({

@@ -10,6 +10,9 @@ type RefundState = { key: string; status: 'succeeded' | 'failed'; reason: string
 /** What the provider told, by key; a key that is missing got no answer, or none that is understood. */
 export type Told = { charges: Map<string, ChargeState>; refunds: Map<string, RefundState> }
 
+/** Its name in the address of its webhooks, which provider-webhooks.ts reads. */
+export const PROVIDER = 'simulated'
+
 /** A provider. The simulated one takes a batch a call; another may send its calls in parallel. */
 export type Provider = { perform: (calls: Call[]) => Promise<Told> }
 
@@ -197,16 +200,22 @@ function keepRefund({ refunds }: Told, outcome: unknown): boolean {
 }
 
 function keepCharge({ charges }: Told, outcome: unknown): boolean {
+  const charge = readCharge(outcome)
+  if (charge !== undefined) charges.set(charge.key, charge)
+  return charge !== undefined
+}
+
+/** A charge as the provider tells it; undefined when it isn't understood. */
+export function readCharge(outcome: unknown): ChargeState | undefined {
   const { data } = chargeAnswer.safeParse(outcome)
-  if (data === undefined) return false
-  charges.set(data.key, {
+  if (data === undefined) return undefined
+  return {
     key: data.key,
     status: data.status,
     amountCaptured: data.status === 'succeeded' ? data.amount_captured : 0,
     code: data.status === 'declined' ? data.decline_code : null,
     nextAction: 'next_action' in data ? (data.next_action ?? null) : null,
-  })
-  return true
+  }
 }
 
 // Of a foreign answer only what names it: the rest may be anything.

@@ -6,18 +6,33 @@ import {
   call,
   checkBooks,
   createTestPayments,
+  decide,
   pay,
   settle,
+  signedWebhook,
   totals,
   voidOrders,
   type TestPayments,
 } from './testing/shop.ts'
 import type { PayItem } from './contract/schemas.ts'
 
+// What becomes of a webhook: it is taken, lost on the way, or taken and its sender never learns of it.
+const DELIVERIES = ['taken', 'lost', 'unanswered'] as const
+type Delivery = (typeof DELIVERIES)[number]
+
 let at: TestPayments
+let delivery: Delivery = 'taken'
+const webhooks: string[] = [] // all that were ever sent
 before(async () => {
-  at = await createTestPayments()
-  await at.open()
+  at = await createTestPayments({}, { webhooks: true })
+  const other = await at.open()
+  at.onWebhook(async (request) => {
+    const replica = webhooks.push(await request.clone().text()) % 2 === 0 ? at.app : other
+    if (delivery === 'lost') return new Response(null, { status: 503 })
+    const answer = await replica.fetch(request)
+    assert.equal(answer.status, 200)
+    return delivery === 'taken' ? answer : new Response(null, { status: 503 })
+  })
 })
 after(() => at.close())
 
@@ -29,6 +44,9 @@ const METHODS = [
   'pm_card_slowDeclined',
   'pm_card_lostAnswer',
   'pm_card_lostConnection',
+  'pm_card_webhookEarly',
+  'pm_card_webhookTwice',
+  'pm_card_webhookLate',
 ]
 const method = fc.constantFrom(...METHODS)
 const amount = fc.integer({ min: 1, max: 1_000 })
@@ -38,7 +56,21 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('attach' as const), method }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('refund' as const), amount }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('capture' as const), amount }) },
-  { weight: 1, arbitrary: fc.constant({ do: 'act' } as const) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('act' as const),
+      decision: fc.constantFrom('approve' as const, 'decline' as const),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('repeat' as const), nth: fc.nat() }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('deliver' as const),
+      how: fc.constantFrom(...DELIVERIES),
+    }),
+  },
   { weight: 1, arbitrary: fc.constant({ do: 'wait' } as const) },
 )
 type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never
@@ -55,6 +87,13 @@ const PAID_AND_UNDONE = {
   method: 'pm_card_visa',
   capture: 'automatic' as const,
   steps: [[{ do: 'pay' } as const], [{ do: 'void' } as const]],
+}
+
+// And webhooks are taken, once more than they come.
+const TOLD_EARLY = {
+  method: 'pm_card_webhookEarly',
+  capture: 'automatic' as const,
+  steps: [[{ do: 'pay' } as const], [{ do: 'repeat', nth: 0 } as const, { do: 'void' } as const]],
 }
 
 type Told = { pays: string[]; voided: boolean; url: string | undefined }
@@ -92,14 +131,19 @@ async function take(order: PayItem, each: Step, told: Told): Promise<void> {
       status = (await call(at, `/payments/${id}`, { method: 'PUT', body, as: at.admin })).status
       break
     }
-    case 'act': {
-      if (told.url === undefined) break
-      const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-      await at.provider.fetch(
-        new Request(told.url, { method: 'POST', headers, body: 'decision=approve' }),
-      )
+    case 'act':
+      if (told.url !== undefined) await at.meanwhile(decide(at, told.url, each.decision))
+      break
+    case 'repeat': {
+      const body = webhooks[each.nth % webhooks.length]
+      if (body !== undefined) {
+        status = (await at.meanwhile(at.app.fetch(signedWebhook(at, body)))).status
+      }
       break
     }
+    case 'deliver':
+      delivery = each.how
+      break
     case 'wait':
       await at.meanwhile(at.clock.timers.sleep(4_000))
   }
@@ -131,6 +175,7 @@ test('rule 1: whatever happens to payments, in any order and at once, first answ
           for (const together of steps) {
             await Promise.all(together.map((each) => take(order, each, told)))
           }
+          delivery = 'taken'
           await settle(at)
           await take(order, { do: 'pay' }, told)
           const answers = told.pays
@@ -146,8 +191,9 @@ test('rule 1: whatever happens to payments, in any order and at once, first answ
       await settle(at)
       await checkBooks(at)
     }),
-    { numRuns: 8, examples: [[[PAID_AND_UNDONE]]] },
+    { numRuns: 8, examples: [[[PAID_AND_UNDONE, TOLD_EARLY]]] },
   )
+  assert.ok(webhooks.length > 0)
   const { body } = await call(at, '/ledger/balance', { as: at.admin })
   const { captured, refunded } = await totals(at)
   assert.ok(captured > 0 && refunded > 0, 'money has moved both ways')

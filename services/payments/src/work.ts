@@ -1,4 +1,4 @@
-/** Owns the work on payments: asks the provider what is to be asked, and writes what it told. No transaction is open meanwhile. */
+/** Owns the work on payments: asks the provider what is to be asked, and writes what it told, asked or not. No transaction is open meanwhile. */
 import { settleItems } from '@quartet/kit/batch'
 import { appendEvents, type NewEvent, type Sequencer } from '@quartet/kit/events'
 import { isDataError, type Transaction } from '@quartet/kit/postgres'
@@ -15,6 +15,7 @@ import {
   observeCharge,
   observeRefund,
   type Call,
+  type ChargeState,
   type Payment,
   type Refund,
 } from './domain.ts'
@@ -28,11 +29,19 @@ import { lockPayments, updatePayments } from './store.ts'
 /** A payment with its refunds that wait for the provider, and how often it was asked in vain. */
 export type Work = { payment: Payment; refunds: Refund[]; attempts: number }
 
+/** A charge of a payment, as the provider told it unasked. */
+export type Heard = { payment: Payment; charge: ChargeState }
+
 export type Worker = {
   /** Asks about each until nothing is left to ask, or no answer came; gives the payments as written. */
   drive: (work: Work[]) => Promise<Map<string, Payment>>
   /** The same for somebody who waits: what takes longer than COMMAND_BUDGET_MS is given as it was, and goes on. */
   driveAwhile: (work: Work[]) => Promise<Map<string, Payment>>
+  /**
+   * Writes what was heard, one charge a payment, as an answer is written; gives the payments whose news
+   * are stored. What is then left to ask goes on by itself.
+   */
+  hear: (heard: Heard[]) => Promise<Map<string, Payment>>
 }
 
 /** Cancel, learn that it was charged, refund: no payment needs more rounds than these. */
@@ -59,7 +68,19 @@ export function createWorker(
       // Also what needed no call may have said something when it was written.
       if (work.length > 0) sequencer.ring()
     })
+  async function hear(heard: Heard[]): Promise<Map<string, Payment>> {
+    const work = heard.map(({ payment }): Work => ({ payment, refunds: [], attempts: 0 }))
+    const charges = new Map(heard.map(({ charge }) => [charge.key, charge]))
+    const written = await writeAll(world, work, { charges, refunds: new Map() })
+    sequencer.ring()
+    drive(written.filter((each) => each.isNew && hasCalls(each))).catch((error: unknown) =>
+      world.log.warn({ error }, 'what a webhook leaves to do waits for the sweep'),
+    )
+    return new Map(written.map(({ payment }) => [payment.id, payment]))
+  }
+
   return {
+    hear,
     drive,
     driveAwhile: (work) =>
       withTimeout(world.timers, world.config.COMMAND_BUDGET_MS, () => drive(work)).catch(
@@ -123,7 +144,8 @@ async function write(
     tx,
     written.filter(hasCalls).map(({ payment, attempts, refundFailed }) => {
       const fraction = world.random.fraction()
-      const delayMs = waitMs({ payment, attempts, refundFailed, nowMs, fraction })
+      const isTold = world.config.WEBHOOK_SECRET_FILE !== undefined
+      const delayMs = waitMs({ payment, attempts, refundFailed, isTold, nowMs, fraction })
       return { paymentId: payment.id, driveAt: new Date(nowMs + delayMs) }
     }),
   )

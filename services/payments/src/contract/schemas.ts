@@ -127,6 +127,10 @@ export const transactionSchema = z
   })
   .openapi('LedgerTransaction')
 
+export const webhookReceiptSchema = z
+  .object({ received: z.literal(true) })
+  .openapi('WebhookReceipt')
+
 /**
  * Pays for an order, once. Fingerprint: owner, amount, currency. Without `payment_method` the
  * payment is opened and waits for one.

@@ -1,4 +1,5 @@
 /** Owns a running payments service for tests: real PostgreSQL, the real provider, a clock that tests move. */
+import { createHmac } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -22,27 +23,26 @@ import { readConfig, type Config } from '../config.ts'
 import type { PayItem, PayOutcome, VoidItem, VoidOutcome } from '../contract/schemas.ts'
 
 const API_KEY = 'sk_test_0123456789abcdef'
+const WEBHOOK_SECRET = 'whsec_0123456789abcdef'
+const WEBHOOK_URL = 'http://payments.test/webhooks/simulated'
 
-/** One replica, and a provider of its own; `open` adds a replica. */
-export async function createTestPayments(settings: NodeJS.ProcessEnv = {}) {
+type Options = { webhooks?: boolean }
+
+/** One replica, and a provider of its own, which sends webhooks if asked to; `open` adds a replica. */
+export async function createTestPayments(
+  settings: NodeJS.ProcessEnv = {},
+  { webhooks = false }: Options = {},
+) {
   const database = await createTestDatabase(paymentsService)
   const folder = mkdtempSync(path.join(tmpdir(), 'payments-'))
-  const keyFile = path.join(folder, 'key')
-  writeFileSync(keyFile, API_KEY)
   const clock = createTestClock()
   const issuer = await createTestIssuer(clock)
   const users = createTestFeed(clock, '/users')
-  const provider = newProvider(path.join(folder, 'record.jsonl'), clock)
+  const shop: Fetch = (url, init) => network(url, init)
+  const provider = newProvider(folder, clock, webhooks ? shop : undefined)
   await provider.start()
-  const config = readConfig({
-    DATABASE_URL: database.url,
-    USERS_URL: 'http://users.test',
-    ORDERS_URL: 'http://orders.test',
-    SERVICE_KEY_FILE: await testServiceKeyFile(),
-    PROVIDER_URL: 'http://provider.test',
-    PROVIDER_API_KEY_FILE: keyFile,
-    ...settings,
-  })
+  const own = { ...(await settingsOf(folder, webhooks)), DATABASE_URL: database.url }
+  const config = readConfig({ ...own, ...settings })
   const network = createTestNetwork({
     'http://users.test': (request) =>
       request.url.includes('/events?') ? users.fetch(request) : issuer.fetch(request),
@@ -50,8 +50,10 @@ export async function createTestPayments(settings: NodeJS.ProcessEnv = {}) {
     // A connection that breaks is a provider that doesn't answer.
     'http://provider.test': async (request) =>
       (await provider.fetch(request)) ?? Promise.reject(new TypeError('fetch failed')),
+    'http://payments.test': (request) => takeWebhook(request),
   })
   const replicas: App[] = []
+  let takeWebhook = (request: Request) => app.fetch(request)
 
   // A replica that only answers: what goes on in the background the others do.
   function openIdle(changes: Partial<World<Config>> = {}): App {
@@ -80,6 +82,8 @@ export async function createTestPayments(settings: NodeJS.ProcessEnv = {}) {
     openIdle,
     meanwhile,
     provider,
+    /** From now on the provider's webhooks go there. */
+    onWebhook: (take: App['fetch']) => void (takeWebhook = take),
     admin: await issuer.user('usr_admin', 'admin'),
     customer: await issuer.user('usr_1'),
     async close() {
@@ -93,15 +97,32 @@ export async function createTestPayments(settings: NodeJS.ProcessEnv = {}) {
 
 export type TestPayments = Awaited<ReturnType<typeof createTestPayments>>
 
-const newProvider = (dataFile: string, clock: TestClock) =>
+async function settingsOf(folder: string, webhooks: boolean): Promise<NodeJS.ProcessEnv> {
+  const file = (name: string, text: string) => {
+    const where = path.join(folder, name)
+    writeFileSync(where, text)
+    return where
+  }
+  return {
+    USERS_URL: 'http://users.test',
+    ORDERS_URL: 'http://orders.test',
+    SERVICE_KEY_FILE: await testServiceKeyFile(),
+    PROVIDER_URL: 'http://provider.test',
+    PROVIDER_API_KEY_FILE: file('key', API_KEY),
+    ...(webhooks ? { WEBHOOK_SECRET_FILE: file('webhook-secret', WEBHOOK_SECRET) } : {}),
+  }
+}
+
+const newProvider = (folder: string, clock: TestClock, shop: Fetch | undefined) =>
   createProvider({
-    dataFile,
+    dataFile: path.join(folder, 'record.jsonl'),
     apiKey: API_KEY,
     clock,
     timers: clock.timers,
     random: realRandom,
     log: silentLog,
     publicUrl: 'http://provider.test',
+    webhooks: shop && { url: WEBHOOK_URL, secrets: [WEBHOOK_SECRET], fetch: shop },
   })
 
 type Call = { method?: string; body?: unknown; as?: string | null; key?: string; app?: App }
@@ -162,6 +183,64 @@ export async function askProvider(at: TestPayments, to: string, body?: object): 
   const response = await at.provider.fetch(request)
   if (response === undefined) throw new Error('the provider broke the connection')
   return response
+}
+
+export type WebhookEvent = {
+  id: string
+  type: string
+  created: number
+  data: Record<string, unknown>
+}
+
+/** The event that tells how a payment's charge stands at the provider by now. */
+export async function webhookOf(
+  at: TestPayments,
+  paymentId: string,
+  attempt = 1,
+): Promise<WebhookEvent> {
+  const response = await askProvider(at, '/v1/lookups', { keys: [`${paymentId}-${attempt}`] })
+  const { outcomes } = (await response.json()) as { outcomes: { status: string }[] }
+  const [charge] = outcomes
+  const data = { ...charge, metadata: { payment_id: paymentId } }
+  return { id: 'evt_1', type: `charge.${charge?.status}`, created: 0, data }
+}
+
+/** A webhook's request, signed as the provider signs. */
+export function signedWebhook(
+  at: TestPayments,
+  event: unknown,
+  { secret = WEBHOOK_SECRET, ageS = 0 } = {},
+): Request {
+  const body = typeof event === 'string' ? event : JSON.stringify(event)
+  const timeS = Math.floor(at.clock.now() / 1_000) - ageS
+  const mac = createHmac('sha256', secret).update(`${timeS}.${body}`).digest('hex')
+  const headers = {
+    'content-type': 'application/json',
+    'provider-signature': `t=${timeS},v1=${mac}`,
+  }
+  return new Request(WEBHOOK_URL, { method: 'POST', headers, body })
+}
+
+/** The customer's answer on the challenge page. */
+export async function decide(
+  at: TestPayments,
+  url: string,
+  decision: 'approve' | 'decline',
+): Promise<void> {
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+  const body = `decision=${decision}`
+  await at.provider.fetch(new Request(url, { method: 'POST', headers, body }))
+}
+
+/** What was said of a payment, in order, numbered or not yet. */
+export async function said(at: TestPayments, id: string): Promise<string[]> {
+  const rows = await at.database.db.query<{ type: string }>(
+    `select type from (select type, time, 0 as place, sequence as number from events where subject = $1
+       union all select type, time, 1, position from outbox where subject = $1) as said
+     order by place, number`,
+    [id],
+  )
+  return rows.map(({ type }) => type)
 }
 
 /** What the provider says that it took and gave back, in all. */
