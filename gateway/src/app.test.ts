@@ -38,6 +38,7 @@ test('each public path goes to its service, without /api, with its query', async
     '/api/orders/ord_1/cancel': 'http://orders.test/orders/ord_1/cancel',
     '/api/payments/pay_1': 'http://payments.test/base/payments/pay_1',
     '/api/ledger/accounts': 'http://payments.test/base/ledger/accounts',
+    '/api/webhooks/simulated': 'http://payments.test/base/webhooks/simulated',
   }
   for (const [path, url] of Object.entries(cases)) {
     const response = await ask(path)
@@ -107,6 +108,19 @@ test('method, body and headers pass; what belongs to a connection, or is only cl
   assert.equal(seen.headers['x-forwarded-for'], '10.1.2.3')
   assert.equal(seen.headers['x-forwarded-host'], 'shop.test')
   assert.equal(seen.headers['x-forwarded-proto'], 'http')
+})
+
+test('a webhook passes as it was signed: body and signature as they are, no session, no key', async () => {
+  const { ask } = openGateway()
+  const body = '{ "id": "evt_1",\n"note": "ü" }'
+  const headers = { 'content-type': 'application/json', 'provider-signature': 't=1,v1=ab' }
+  const init = { method: 'POST', body, headers }
+  const seen = echoed.parse(await (await ask('/api/webhooks/simulated', init)).json())
+  assert.equal(seen.body, body)
+  assert.equal(seen.headers['provider-signature'], 't=1,v1=ab')
+  for (const name of ['idempotency-key', 'authorization', 'cookie']) {
+    assert.equal(seen.headers[name], undefined, name)
+  }
 })
 
 test('answers pass as they are: problems, empty ones, and a Location that leads back here', async () => {

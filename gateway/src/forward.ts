@@ -27,7 +27,10 @@ export const ANSWER_TIMEOUT_MS = 30_000
 const TIMEOUT_HEADER = 'x-request-timeout-ms'
 
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
-/** Creations that keep a key. A log-in saves no answer (RULES.md, 17), so it has none. */
+/**
+ * Creations that keep a key. A log-in saves no answer (RULES.md, 17), so it has none; nor has a webhook,
+ * which its sender sends again by itself.
+ */
 const KEYED = new Set(['users', 'products', 'orders', 'payments'])
 const KEY = 'idempotency-key'
 

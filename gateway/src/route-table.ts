@@ -13,6 +13,7 @@ export const SERVICE_OF = {
   orders: 'orders',
   payments: 'payments',
   ledger: 'payments',
+  webhooks: 'payments',
 } as const
 
 const isPublic = (step: string): step is keyof typeof SERVICE_OF => Object.hasOwn(SERVICE_OF, step)
