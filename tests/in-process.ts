@@ -20,6 +20,7 @@ import { usersService } from '@quartet/users/app'
 import { createProvider } from '../tools/provider/app.ts'
 
 const API_KEY = 'sk_test_0123456789abcdef'
+const WEBHOOK_SECRET = 'whsec_0123456789abcdef'
 const ADMIN = { email: 'admin@example.com', password: 'an-admin-of-tests' }
 const PEERS = {
   USERS_URL: 'http://users.test',
@@ -47,6 +48,11 @@ export async function openInProcess() {
     random: realRandom,
     log: silentLog,
     publicUrl: PEERS.PROVIDER_URL,
+    webhooks: {
+      url: `${PEERS.PAYMENTS_URL}/webhooks/simulated`,
+      secrets: [WEBHOOK_SECRET],
+      fetch: createTestNetwork(fetches),
+    },
   })
   await provider.start()
   fetches[PEERS.PROVIDER_URL] = provider.fetch
@@ -103,5 +109,6 @@ async function makeSettings(folder: string) {
     BOOTSTRAP_ADMIN_PASSWORD_FILE: file('password', ADMIN.password),
     SERVICE_KEY_FILE: file('key.json', JSON.stringify(signingKey)),
     PROVIDER_API_KEY_FILE: file('api-key', API_KEY),
+    WEBHOOK_SECRET_FILE: file('webhook-secret', WEBHOOK_SECRET),
   }
 }

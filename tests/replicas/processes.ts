@@ -98,6 +98,8 @@ async function settingsOf(folder: string, { originOf, provider }: Places) {
     PROVIDER_API_KEY_FILE: apiKeyFile,
     API_KEY_FILE: apiKeyFile,
     DATA_FILE: path.join(folder, 'record.jsonl'),
+    WEBHOOK_URL: `${originOf('payments')}/webhooks/simulated`,
+    WEBHOOK_SECRET_FILE: file('webhook-secret', 'whsec_0123456789abcdef'),
   }
 }
 

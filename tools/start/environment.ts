@@ -71,6 +71,7 @@ async function ownSettings(
     return path
   }
   const apiKeyFile = await file('provider-api-key', () => `sk_${randomSecret()}`)
+  const webhookSecretFile = await file('webhook-secret', () => `whsec_${randomSecret()}`)
   return {
     users: {
       KEY_ENCRYPTION_SECRET_FILE: await file('users-key-encryption', randomSecret),
@@ -83,8 +84,16 @@ async function ownSettings(
       SERVICE_KEY_FILE: await file('payments-service-key.json', makeServiceKey),
       PROVIDER_URL: plan.urls.provider,
       PROVIDER_API_KEY_FILE: apiKeyFile,
+      WEBHOOK_SECRET_FILE: webhookSecretFile,
     },
-    provider: { DATA_FILE: join(dataDir, 'provider', 'record.jsonl'), API_KEY_FILE: apiKeyFile },
+    provider: {
+      DATA_FILE: join(dataDir, 'provider', 'record.jsonl'),
+      API_KEY_FILE: apiKeyFile,
+      WEBHOOK_URL: `${plan.urls.payments}/webhooks/simulated`,
+      WEBHOOK_SECRET_FILE: webhookSecretFile,
+      // A person may have typed either.
+      RETURN_ORIGINS: `${plan.urls.gateway},http://localhost:${plan.ports.gateway}`,
+    },
     gateway: { PUBLIC_URL: plan.urls.gateway },
   }
 }
