@@ -1,6 +1,7 @@
 /** Owns the verbs of a single payment: each writes its intention in one transaction; work.ts carries it out. */
 import { findErased, holdErasures } from '@quartet/kit/erased-subjects'
 import type { Transaction } from '@quartet/kit/postgres'
+import type { Money } from '@quartet/kit/schema'
 import { canMove, refundableOf, undone, type Payment, type Refund } from './domain.ts'
 import { intend, openNew, toWork, type Dependencies } from './intention.ts'
 import { findRefund } from './store/refunds.ts'
@@ -48,14 +49,19 @@ export type VerbOutcome =
   | { kind: 'amount_mismatch'; payment: Payment }
   | { kind: 'invalid_transition'; payment: Payment }
 
+type Attach = {
+  orderId: string
+  ownerId: string
+  /** What the customer thinks that it costs, where he says so. */
+  amount?: Money | undefined
+  method: string
+}
+
 /**
  * Attaches a payment method to an order's payment that waits for one: the next attempt begins, and
  * only one is open at a time (rule 9).
  */
-export async function attachMethod(
-  world: Dependencies,
-  attach: { orderId: string; ownerId: string; amount: number; currency: string; method: string },
-): Promise<VerbOutcome> {
+export async function attachMethod(world: Dependencies, attach: Attach): Promise<VerbOutcome> {
   return world.db.transaction(async (tx): Promise<VerbOutcome> => {
     if (await isErased(tx, attach.ownerId)) return { kind: 'owner_erased' }
     const found = (await findPaymentsOfOrders(tx, [attach.orderId])).get(attach.orderId)
@@ -63,7 +69,8 @@ export async function attachMethod(
       return { kind: 'not_found' }
     }
     const payment = (await lockPayments(tx, [found.id])).get(found.id) ?? found
-    if (payment.amount !== attach.amount || payment.currency !== attach.currency) {
+    const { amount = payment } = attach
+    if (payment.amount !== amount.amount || payment.currency !== amount.currency) {
       return { kind: 'amount_mismatch', payment }
     }
     if (payment.status !== 'requires_payment_method' || payment.undo) {

@@ -37,6 +37,9 @@ export const routes = {
     method: 'post',
     path: '/payments',
     summary: 'Pay, or pay for an order that waits for it',
+    description:
+      'With `order_id` the payment method is tried for that order, which knows what it costs: an ' +
+      '`amount` that is sent all the same must be its total. After a decline another may be tried.',
     parameters: [keyHeader],
     request: { body: body(createPaymentSchema) },
     responses: {

@@ -36,6 +36,7 @@ test('rule 21: what is published is what the examples say', () => {
     { source: '/payments', folder: new URL('../events/', import.meta.url) },
     [
       ...reached('requires_action'),
+      ...reached('requires_capture'),
       ...reached('succeeded'),
       ...reached('failed', 'insufficient_funds'),
       ...reached('canceled'),

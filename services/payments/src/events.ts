@@ -6,6 +6,7 @@ import type { Payment, Refund } from './domain.ts'
 
 const SAID: Partial<Record<Payment['status'], string>> = {
   requires_action: 'payment.action_required.v1',
+  requires_capture: 'payment.authorized.v1',
   succeeded: 'payment.succeeded.v1',
   failed: 'payment.failed.v1',
   canceled: 'payment.canceled.v1',

@@ -76,6 +76,7 @@ test('bad input is a 400 problem that names the field', async () => {
     [{ owner_id: 'usr_2' }, 'owner_id'],
     [{ id: 'a b' }, 'id'],
     [{ id: 'mine', order_id: 'ord_1' }, 'id'],
+    [{ amount: undefined }, 'amount'],
   ]
   for (const [changes, field] of cases) {
     const { status, body } = await call(at, '/payments', { body: aPayment(changes) })
@@ -97,6 +98,9 @@ test('rule 3: a payment never opens an order; it only pays one that waits, by it
   const short = { ...body, amount: { amount: 999, currency: 'USD' } }
   const mismatch = await call(at, '/payments', { body: short })
   assert.deepEqual([mismatch.status, mismatch.body['code']], [409, 'amount_mismatch'])
+
+  const euros = { ...body, amount: { amount: 1_000, currency: 'EUR' } }
+  assert.equal((await call(at, '/payments', { body: euros })).status, 409)
 
   const paid = await call(at, '/payments', { body })
   assert.deepEqual([paid.status, paid.body['id']], [201, opened?.payment_id])
@@ -121,10 +125,9 @@ test('rule 3: nobody but the order itself cancels its payment, and nobody marks 
 test('rule 9: after a decline another card may pay, as the next attempt', async () => {
   const order = anOrder({ payment_method: null })
   await pay(at, [order])
+  // The order knows what it costs.
   const attach = (payment_method: string) =>
-    call(at, '/payments', {
-      body: aPayment({ order_id: order.order_id, amount: order.amount, payment_method }),
-    })
+    call(at, '/payments', { body: { order_id: order.order_id, payment_method } })
   const declined = await attach('pm_card_chargeDeclined')
   assert.deepEqual([declined.status, declined.body['order_id']], [402, order.order_id])
   const paid = await attach('pm_card_mastercard')
@@ -384,12 +387,32 @@ test('the ledger balances, says where the money went, and is for admins', async 
   }
 })
 
-test('a payment says what became of it, in numbered events', async () => {
-  const { body } = await call(at, '/payments', { body: aPayment() })
+async function saidOf(id: unknown): Promise<string[]> {
   await at.meanwhile(new Promise((resolve) => setTimeout(resolve, 50)))
   const events = await at.database.db.query<{ type: string }>(
     'select type from events where subject = $1 order by sequence',
-    [body['id']],
+    [id],
   )
-  assert.deepEqual(events, [{ type: 'payment.succeeded.v1' }])
+  return events.map(({ type }) => type)
+}
+
+test('a payment says what became of it, in numbered events', async () => {
+  const { body } = await call(at, '/payments', { body: aPayment() })
+  assert.deepEqual(await saidOf(body['id']), ['payment.succeeded.v1'])
+})
+
+test('whatever ends the wait for a card is said: a decline, an authorisation, its capture', async () => {
+  const order = anOrder({ payment_method: null, capture_method: 'manual' })
+  const [opened] = await pay(at, [order])
+  const attach = (payment_method: string) =>
+    call(at, '/payments', { body: { order_id: order.order_id, payment_method } })
+  assert.equal((await attach('pm_card_chargeDeclined')).status, 402)
+  const authorised = await attach('pm_card_visa')
+  assert.deepEqual([authorised.status, authorised.body['status']], [201, 'requires_capture'])
+  const said = ['payment.failed.v1', 'payment.authorized.v1']
+  assert.deepEqual(await saidOf(opened?.payment_id), said)
+  const path = `/payments/${String(opened?.payment_id)}`
+  const capture = { method: 'PUT', body: { status: 'succeeded' }, as: at.admin }
+  assert.equal((await call(at, path, capture)).status, 200)
+  assert.deepEqual(await saidOf(opened?.payment_id), [...said, 'payment.succeeded.v1'])
 })

@@ -57,7 +57,7 @@ function addCreating(http: Http, { world, authenticator, worker }: Dependencies)
     const isKeyed = c.get('idempotencyScope') !== undefined
     const opened =
       body.order_id === undefined
-        ? await openOwn(world, toPayment(body, id, userId, world.clock.now()), isKeyed)
+        ? await openOwn(world, toPayment(body, newPayment(id, userId, world.clock.now())), isKeyed)
         : await openOfOrder(world, body, body.order_id, userId, isKeyed)
     const payment = await carryOut(worker, opened.payment, opened.work)
     if (payment.code !== null) throw declined(payment)
@@ -85,7 +85,7 @@ async function openOfOrder(
   ownerId: string,
   isKeyed: boolean,
 ): Promise<Opened> {
-  const outcome = await attachMethod(world, { orderId, ownerId, ...amount, method })
+  const outcome = await attachMethod(world, { orderId, ownerId, amount, method })
   // The same card again under a key: the first time it took effect, the answer was lost.
   const isRepeat =
     isKeyed &&
@@ -95,18 +95,15 @@ async function openOfOrder(
   return isRepeat ? { payment: outcome.payment, work: [] } : doneOrThrow(outcome, 'processing')
 }
 
-const toPayment = (
-  { amount, payment_method, capture_method }: CreatePaymentBody,
-  id: string,
-  ownerId: string,
-  nowMs: number,
-): Payment => ({
-  ...newPayment(id, ownerId, nowMs),
-  amount: amount.amount,
-  currency: amount.currency,
-  captureMethod: capture_method ?? 'automatic',
-  paymentMethod: payment_method,
-})
+function toPayment(body: CreatePaymentBody, blank: Payment): Payment {
+  const {
+    amount,
+    payment_method: paymentMethod,
+    capture_method: captureMethod = 'automatic',
+  } = body
+  if (amount === undefined) throw new Error('the schema wants an amount of a payment of its own')
+  return { ...blank, ...amount, captureMethod, paymentMethod }
+}
 
 const declined = ({ id, orderId, code }: Payment) =>
   new Problem('payment_required', 'The payment was declined', {

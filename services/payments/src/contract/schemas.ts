@@ -25,17 +25,22 @@ const paymentMethod = () =>
     .regex(/^pm_[A-Za-z0-9_]{1,60}$/, 'must be a token of the payment provider: pm_…')
     .openapi({ example: 'pm_card_visa' })
 
-/** A payment of one's own; with `order_id` a method for that order's open payment. */
+/** A payment of one's own; with `order_id` a method for that order's open payment, whose amount is known. */
 export const createPaymentSchema = z
   .strictObject({
     id: id().optional(),
-    amount: money(1),
+    amount: money(1).optional(),
     payment_method: paymentMethod(),
     capture_method: z.enum(CAPTURE_METHODS).optional(),
     order_id: id().optional(),
   })
-  .superRefine(({ order_id, id: own, capture_method }, context) => {
-    if (order_id === undefined) return
+  .superRefine(({ order_id, id: own, amount: wanted, capture_method }, context) => {
+    if (order_id === undefined) {
+      const missing = 'may only be left out with order_id'
+      if (wanted === undefined)
+        context.addIssue({ code: 'custom', path: ['amount'], message: missing })
+      return
+    }
     const message = 'is that of the order: leave it out'
     if (own !== undefined) context.addIssue({ code: 'custom', path: ['id'], message })
     if (capture_method !== undefined) {
