@@ -20,7 +20,7 @@ const settings = {
   PAYMENT_WINDOW_MS: milliseconds(30 * 60_000),
   /** How long a command to products or payments may take. */
   PEER_TIMEOUT_MS: milliseconds(5_000),
-  /** Orders under way, at most: more are refused with 503 before they are written. */
+  /** Orders under way, at most: more are refused with 503 before they are written. Those that sleep don't count. */
   MAX_OPEN_ORDERS: z.coerce.number().int().min(1).default(20_000),
 }
 

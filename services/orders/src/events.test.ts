@@ -9,10 +9,11 @@ import {
   toldByExamples,
 } from '@quartet/kit/testing/event-examples'
 import type { World } from '@quartet/kit/world'
-import { placeOrders } from './actions.ts'
+import { placeOrders, postponeOrders } from './actions.ts'
 import { ordersService } from './app.ts'
 import type { Order } from './domain.ts'
 import { orderMoved, orderPlaced, paymentsSubscription, usersSubscription } from './events.ts'
+import { claimDueOrders } from './store/open-orders.ts'
 import { anOrder } from './testing/orders.ts'
 
 let database: TestDatabase
@@ -42,6 +43,32 @@ async function tell(...orderIds: (string | null)[]): Promise<number> {
   applied?.(events)
   return woken
 }
+
+test('rule 12: whoever drives an order as it is woken can no longer put it off, be its lease over or not', async () => {
+  const driveAt = new Date(world.clock.now() + 1_800_000)
+  for (const [id, heldForMs] of [
+    ['ord_held', 10_000],
+    ['ord_late', -1_000],
+    ['ord_now', 0],
+  ] as const) {
+    await place({ id, paymentStatus: 'requires_action' })
+    const until = new Date(world.clock.now() + heldForMs)
+    const claim = { now: driveAt, leaseUntil: until, limit: 10 }
+    const claimed = await database.db.transaction((tx) => claimDueOrders(tx, claim))
+    const attempts = claimed.find(({ order_id }) => order_id === id)?.attempts ?? 0
+    assert.equal(attempts, 1)
+    const putOff = () =>
+      postponeOrders(world, [{ order: { id }, driveAt, lease: { until, attempts } }])
+    await tell(id)
+    await putOff()
+    assert.equal(await isDue(id), true, id)
+    const [again] = await database.db.transaction((tx) => claimDueOrders(tx, claim))
+    assert.equal(again?.attempts, 1, 'its back-off begins anew')
+    await putOff()
+    assert.equal(await isDue(id), false, 'nobody woke it since')
+    await database.db.query('delete from open_orders')
+  }
+})
 
 async function isDue(id: string): Promise<boolean> {
   const [row] = await database.db.query<{ drive_at: Date }>(
@@ -97,6 +124,8 @@ test('the examples of payments, also with fields that are new, wake the order th
   for (const events of await toldByExamples(subscription)) {
     const types = events.map(({ type }) => type)
     assert.deepEqual(types.toSorted(), [
+      'payment.action_required.v1',
+      'payment.authorized.v1',
       'payment.canceled.v1',
       'payment.failed.v1',
       'payment.succeeded.v1',

@@ -32,6 +32,15 @@ export function orderMoved(order: Order): NewEvent[] {
   return []
 }
 
+/** What ends the wait for a customer, or changes what is waited for. */
+const WAKING = [
+  'payment.action_required.v1',
+  'payment.authorized.v1',
+  'payment.succeeded.v1',
+  'payment.failed.v1',
+  'payment.canceled.v1',
+]
+
 // Not every payment is an order's.
 const paymentMoved = z.object({ order_id: z.string().nullable() })
 
@@ -54,7 +63,7 @@ export function paymentsSubscription(
     source: 'payments',
     baseUrl,
     token,
-    types: ['payment.succeeded.v1', 'payment.failed.v1', 'payment.canceled.v1'],
+    types: WAKING,
     async apply(tx, events) {
       const ids = events.flatMap(({ data }) => paymentMoved.parse(data).order_id ?? [])
       const now = new Date(clock.now())

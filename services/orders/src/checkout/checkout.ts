@@ -46,7 +46,7 @@ export function createCheckout(world: World<Config>, peers: Peers, sequencer: Se
   const background = createLanes(world, peers, sequencer)
   const recovery = createRecovery(
     world,
-    (order, attempts) => drive(world, background, order, attempts),
+    (order, lease) => drive(world, background, order, lease),
     peers.isOneDown,
   )
   const driving = new Set<Promise<unknown>>()
@@ -60,7 +60,7 @@ export function createCheckout(world: World<Config>, peers: Peers, sequencer: Se
   /** Drives in the foreground until the deadline; whatever is left open, recovery goes on with. */
   async function complete(order: Order, callerMs?: number): Promise<Order> {
     const untilMs = answerBy(callerMs)
-    const driven = drive(world, foreground, order, 0).catch((error: unknown) => {
+    const driven = drive(world, foreground, order).catch((error: unknown) => {
       world.log.warn({ error, order_id: order.id }, 'a checkout goes on in the background')
       return order
     })

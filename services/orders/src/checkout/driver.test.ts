@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { Batcher } from '@quartet/kit/batch'
 import { createTestWorld } from '@quartet/kit/testing'
 import { readConfig } from '../config.ts'
+import { priceLines, type Order } from '../domain.ts'
 import { testEnvironment } from '../testing/environment.ts'
 import { anOrder } from '../testing/orders.ts'
 import { drive, type Lanes } from './driver.ts'
@@ -16,10 +17,18 @@ const noDatabase = {
 }
 const config = readConfig(await testEnvironment())
 
+type Setting = {
+  /** Undefined: whoever placed the order drives it. */
+  attempts?: number | undefined
+  expiresInMs?: number
+  fraction?: number
+  stored?: Partial<Order>
+}
+
 /** Drives an order whose neighbours answer so; gives in how many milliseconds it is driven again. */
 async function waitOf(
   { reservation, payment }: { reservation: Reservation; payment?: Partial<Payment> },
-  { attempts = 0, expiresInMs = 1_800_000, fraction = 0 } = {},
+  { attempts, expiresInMs = 1_800_000, fraction = 0, stored = {} }: Setting = {},
 ): Promise<number> {
   const world = createTestWorld({ config, db: noDatabase })
   const random = { ...world.random, fraction: () => fraction }
@@ -45,8 +54,9 @@ async function waitOf(
     postpone: lane(({ driveAt }) => void waits.push(driveAt.getTime() - nowMs)),
     read: lane(unexpected),
   }
-  const order = anOrder({ expiresAt: new Date(nowMs + expiresInMs) })
-  await drive({ ...world, random }, lanes, order, attempts)
+  const order = anOrder({ ...stored, expiresAt: new Date(nowMs + expiresInMs) })
+  const lease = attempts === undefined ? undefined : { attempts, until: new Date(nowMs + 10_000) }
+  await drive({ ...world, random }, lanes, order, lease)
   assert.equal(waits.length, 1)
   return waits[0] ?? 0
 }
@@ -66,11 +76,30 @@ test('what is unknown is asked again ever later, spread out, 5 s at most', async
   assert.deepEqual([await wait(1_000, 0), await wait(1_000, 0.98)], [2_500, 4_950])
 })
 
-test('rule 12: who waits for the buyer is driven again when the time to pay is over, at the latest', async () => {
-  const payment = { outcome: 'requires_action', paymentId: 'pay_1' } as const
-  const answers = { reservation: reserved, payment }
-  assert.equal(await waitOf(answers, { attempts: 10, expiresInMs: 1_000 }), 1_000)
-  assert.equal(await waitOf(answers, { attempts: 10, expiresInMs: 60_000 }), 2_500)
+const action: Partial<Payment> = { outcome: 'requires_action', paymentId: 'pay_1' }
+const totals = priceLines([{ product_id: 'x', name: 'x', quantity: 2, unit_price: 500 }], 'USD')
+const waiting = {
+  paymentStatus: 'requires_action',
+  paymentId: 'pay_1',
+  totals: totals ?? null,
+}
+
+test('rule 12: an order sleeps until the time to pay is over once a look finds it as it was stored', async () => {
+  const answers = { reservation: reserved, payment: action }
+  const wait = (stored: Partial<Order>, attempts?: number) =>
+    waitOf(answers, { attempts, expiresInMs: 60_000, stored })
+  assert.equal(await wait({}, 10), 50, 'found anew: written, and looked at once more')
+  assert.equal(await wait({ ...waiting, paymentStatus: 'requires_payment_method' }, 10), 50)
+  assert.equal(await wait({ ...waiting, nextAction: { type: 'x', url: 'x' } }, 10), 50)
+  assert.equal(await wait(waiting, 10), 60_000)
+  assert.equal(
+    await wait(waiting),
+    50,
+    'without a lease nobody knows whether it was woken meanwhile',
+  )
+})
+
+test('rule 12: who waits for somebody else than the buyer is asked again, whenever its time is over', async () => {
   const processing = { reservation: reserved, payment: { outcome: 'processing' } as const }
   assert.equal(await waitOf(processing, { attempts: 10, expiresInMs: 1_000 }), 2_500)
 })

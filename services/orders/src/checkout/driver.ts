@@ -5,7 +5,7 @@ import type { World } from '@quartet/kit/world'
 import { postponeOrders, readOrders, settleOrders, type Settlement } from '../actions.ts'
 import type { Config } from '../config.ts'
 import { isSettled, type Order } from '../domain.ts'
-import type { Drive } from '../store/open-orders.ts'
+import type { Drive, Lease } from '../store/open-orders.ts'
 import type { PayCommand, Peers } from './peers.ts'
 import { decide, type Known, type Payment, type Reservation, type Step, type Undo } from './saga.ts'
 
@@ -52,24 +52,25 @@ export function createLanes(world: DriverWorld, peers: Peers, sequencer: Sequenc
 /** Far above what any order needs: forward and back are at most eight steps. */
 const MAX_STEPS = 20
 const MIN_BACKOFF_MS = 100
-const MAX_BACKOFF_MS = 5_000
+/** Who is driven later than this sleeps: only its customer, or the end of its time, can change something. */
+export const MAX_BACKOFF_MS = 5_000
 
 /**
  * Drives an order from where it stands: to its end, or to where it must wait, or until it finds that
- * another driver was faster. `attempts` counts the drives before this one. Gives the order as stored.
+ * another driver was faster. `lease`: it was claimed, not just placed. Gives the order as stored.
  */
 export async function drive(
   world: DriverWorld,
   lanes: Lanes,
   order: Order,
-  attempts: number,
+  lease?: Lease,
 ): Promise<Order> {
   let current = order
   let known: Known = {}
   for (let steps = 0; steps < MAX_STEPS; steps += 1) {
     const step = decide(current, known, world.clock.now())
     if (step.do === 'stop') return current
-    if (step.do === 'wait') return putOff(world, lanes, current, step, attempts)
+    if (step.do === 'wait') return putOff(world, lanes, current, step, lease)
     if (step.do === 'write') {
       const settled = await write(world, lanes, step)
       if (settled === undefined) return readAgain(lanes, current) // somebody else was faster
@@ -110,26 +111,32 @@ export function write(
   return lanes.settle.add({ order, from, driveAt })
 }
 
+/**
+ * Comes back later. An order sleeps until its time to pay is over only when this look has found just
+ * what was stored before it: then whatever its customer does comes after, and its event wakes it. What
+ * the look has found anew is written first, and looked at once more; for an event that came in between
+ * has found nobody waiting.
+ */
 async function putOff(
   world: DriverWorld,
   lanes: Lanes,
   stored: Order,
   { order, idle }: Extract<Step, { do: 'wait' }>,
-  attempts: number,
+  lease: Lease | undefined,
 ): Promise<Order> {
-  const nowMs = world.clock.now()
-  const ceilingMs = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** Math.min(attempts, 10))
-  const backoffMs = ceilingMs * (0.5 + world.random.fraction() / 2)
-  const dueMs = nowMs + backoffMs
-  const driveAt = new Date(
-    idle ? Math.min(dueMs, Math.max(order.expiresAt.getTime(), nowMs)) : dueMs,
-  )
-  if (!hasChanged(stored, order)) {
-    await lanes.postpone.add({ order, driveAt })
-    return stored
+  const soon = new Date(world.clock.now() + backOffMs(world, idle ? 0 : (lease?.attempts ?? 0)))
+  if (hasChanged(stored, order)) {
+    const settled = await lanes.settle.add({ order, from: stored.status, driveAt: soon })
+    return settled ?? readAgain(lanes, stored)
   }
-  const settled = await lanes.settle.add({ order, from: stored.status, driveAt })
-  return settled ?? readAgain(lanes, stored)
+  const sleeps = idle && lease !== undefined
+  await lanes.postpone.add({ order, driveAt: sleeps ? order.expiresAt : soon, lease })
+  return stored
+}
+
+function backOffMs({ random }: DriverWorld, attempts: number): number {
+  const ceilingMs = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** Math.min(attempts, 10))
+  return ceilingMs * (0.5 + random.fraction() / 2)
 }
 
 const hasChanged = (before: Order, after: Order): boolean =>

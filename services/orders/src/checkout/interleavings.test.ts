@@ -108,6 +108,8 @@ function createStage(scheduler: fc.Scheduler, fates: Fate[], paymentMethod: stri
   return { row: () => row, confirmed, products, payments, lanes }
 }
 
+const lease = (attempts: number) => ({ attempts, until: new Date(0) })
+
 type Stage = ReturnType<typeof createStage>
 
 function checkPromises({ row, confirmed, products, payments }: Stage): void {
@@ -143,17 +145,17 @@ test('rules 1, 6, 7, 8: over every order of answers, losses and repeats, an orde
       const order = stage.row()
       if (order.status !== 'pending' && order.status !== 'confirmed') return
       const turned = await write(world, stage.lanes, turnBack(order, 'requested_by_customer'))
-      if (turned !== undefined) await drive(world, stage.lanes, turned, 0)
+      if (turned !== undefined) await drive(world, stage.lanes, turned)
     }
     const work = [
-      ...Array.from({ length: chosen.drivers }, () => drive(world, stage.lanes, stage.row(), 0)),
+      ...Array.from({ length: chosen.drivers }, () => drive(world, stage.lanes, stage.row())),
       ...Array.from({ length: chosen.cancels }, cancel),
     ]
     await scheduler.waitFor(Promise.all(work))
     // What was left open is driven again, as recovery does, until it is settled.
     for (let tries = 0; !isSettled(stage.row().status); tries += 1) {
       assert.ok(tries < 40, 'recovery ends')
-      await scheduler.waitFor(drive(world, stage.lanes, stage.row(), tries))
+      await scheduler.waitFor(drive(world, stage.lanes, stage.row(), lease(tries)))
     }
     checkPromises(stage)
   })

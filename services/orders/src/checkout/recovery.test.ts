@@ -15,6 +15,7 @@ import { readConfig, type Config } from '../config.ts'
 import type { Order } from '../domain.ts'
 import { testEnvironment } from '../testing/environment.ts'
 import { anOrder } from '../testing/orders.ts'
+import type { Lease } from '../store/open-orders.ts'
 import { createRecovery } from './recovery.ts'
 
 let database: TestDatabase
@@ -42,10 +43,12 @@ test('rule 12: an order is left to whoever drives it until the lease is over, th
   await orphans('ord_lease')
   const driven: [string, number][] = []
   const placedMs = clock.now()
-  const drive = (name: string) => (order: Order, attempts: number) => {
-    driven.push([`${name} ${order.id} ${attempts}`, clock.now() - placedMs])
-    return never // it dies with the order in hand
-  }
+  const drive =
+    (name: string) =>
+    (order: Order, { attempts }: Lease) => {
+      driven.push([`${name} ${order.id} ${attempts}`, clock.now() - placedMs])
+      return never // it dies with the order in hand
+    }
   const first = createRecovery(world, drive('first'))
   first.start()
   await pass(9_000)

@@ -4,12 +4,13 @@ import type { World } from '@quartet/kit/world'
 import { readOrders } from '../actions.ts'
 import type { Config } from '../config.ts'
 import type { Order } from '../domain.ts'
-import { claimDueOrders, surveyOpenOrders } from '../store/open-orders.ts'
+import { MAX_BACKOFF_MS } from './driver.ts'
+import { claimDueOrders, surveyOpenOrders, type Lease } from '../store/open-orders.ts'
 
 export type Recovery = {
   start: () => void
   stop: () => Promise<void>
-  /** Orders under way in all replicas, as last counted (at most every second). */
+  /** Orders under way in all replicas, as last counted (at most every second); not those that sleep. */
   openOrders: () => number
   /** An order was put off until then: recovery wakes in time. */
   wakeAt: (timeMs: number) => void
@@ -25,16 +26,16 @@ const MAX_WHILE_DOWN = 50
 /** Between rounds when more is due than may be in hand. */
 const FULL_WAIT_MS = 100
 
-type Drive = (order: Order, attempts: number) => Promise<Order>
+type Drive = (order: Order, lease: Lease) => Promise<Order>
 
 /** Claims what is due and drives it; `drive` must end by itself. */
 function createDrivers(world: World<Config>, drive: Drive, isOneDown: () => boolean) {
   const inHand = new Set<Promise<void>>()
   const room = () => (isOneDown() ? MAX_WHILE_DOWN : MAX_IN_HAND) - inHand.size
 
-  async function driveOne(order: Order, attempts: number): Promise<void> {
+  async function driveOne(order: Order, lease: Lease): Promise<void> {
     try {
-      await drive(order, attempts)
+      await drive(order, lease)
     } catch (error) {
       world.log.warn(
         { error, order_id: order.id },
@@ -50,13 +51,14 @@ function createDrivers(world: World<Config>, drive: Drive, isOneDown: () => bool
       const limit = room()
       if (limit <= 0) return false
       const now = new Date(world.clock.now())
-      const leaseUntil = new Date(now.getTime() + world.config.LEASE_MS)
-      const due = await world.db.transaction((tx) => claimDueOrders(tx, { now, leaseUntil, limit }))
+      const until = new Date(now.getTime() + world.config.LEASE_MS)
+      const claim = { now, leaseUntil: until, limit }
+      const due = await world.db.transaction((tx) => claimDueOrders(tx, claim))
       const attempts = new Map(due.map((row) => [row.order_id, row.attempts]))
       if (attempts.size === 0) return true
       for (const order of await readOrders(world, [...attempts.keys()])) {
         if (order === undefined) continue
-        const driven = driveOne(order, attempts.get(order.id) ?? 1)
+        const driven = driveOne(order, { until, attempts: attempts.get(order.id) ?? 1 })
         inHand.add(driven)
         void driven.finally(() => inHand.delete(driven))
       }
@@ -79,7 +81,9 @@ export function createRecovery(
     minWaitMs: MIN_WAIT_MS,
     async run() {
       const tookAll = await drivers.claimAndDrive()
-      const { count, nextDriveAt } = await surveyOpenOrders(world.db, world.config.MAX_OPEN_ORDERS)
+      const { LEASE_MS, MAX_OPEN_ORDERS: limit } = world.config
+      const horizon = new Date(world.clock.now() + Math.max(LEASE_MS, MAX_BACKOFF_MS))
+      const { count, nextDriveAt } = await surveyOpenOrders(world.db, { horizon, limit })
       openOrders = count
       return tookAll ? nextDriveAt : new Date(world.clock.now() + FULL_WAIT_MS)
     },

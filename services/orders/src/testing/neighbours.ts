@@ -89,6 +89,14 @@ export function createFakePayments() {
   return {
     payments,
     charges,
+    /** The customer pays what waits for him, with a card that is good; false where nothing waits. */
+    succeed(orderId: string, amount: number): boolean {
+      const { outcome } = payments.get(orderId) ?? {}
+      if (outcome !== 'requires_action' && outcome !== 'requires_payment_method') return false
+      charges.push({ order_id: orderId, amount })
+      payments.set(orderId, { outcome: 'succeeded', received: amount, capturable: 0, refunded: 0 })
+      return true
+    },
     pay(item: PayItem) {
       const payment = payments.get(item.order_id) ?? decide(item)
       payments.set(item.order_id, payment)
@@ -115,12 +123,23 @@ export function createFakePayments() {
 export type FakeProducts = ReturnType<typeof createFakeProducts>
 export type FakePayments = ReturnType<typeof createFakePayments>
 
-/** The stand-ins behind HTTP, as the test network wants them. */
-export function overHttp(answer: Record<string, (items: never[]) => unknown[]>) {
+/** A command as it comes to a neighbour, or as its answer leaves. */
+export type Moment = { path: string; when: 'arrives' | 'answers'; orderIds: string[] }
+
+/** The stand-ins behind HTTP, as the test network wants them; `meet` may make things happen meanwhile. */
+export function overHttp(
+  answer: Record<string, (items: never[]) => unknown[]>,
+  meet: (moment: Moment) => Promise<void>,
+) {
   return async (request: Request): Promise<Response> => {
-    const run = answer[new URL(request.url).pathname]
+    const path = new URL(request.url).pathname
+    const run = answer[path]
     if (run === undefined) return new Response(null, { status: 404 })
     const { items } = (await request.json()) as { items: never[] }
-    return Response.json({ outcomes: run(items) })
+    const orderIds = items.map(({ order_id }) => String(order_id))
+    await meet({ path, when: 'arrives', orderIds })
+    const outcomes = run(items)
+    await meet({ path, when: 'answers', orderIds })
+    return Response.json({ outcomes })
   }
 }

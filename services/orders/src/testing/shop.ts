@@ -20,6 +20,7 @@ import {
   overHttp,
   type FakePayments,
   type FakeProducts,
+  type Moment,
 } from './neighbours.ts'
 
 /** A database, the neighbours, and as many replicas as the test opens. */
@@ -36,7 +37,9 @@ export async function createTestShop(settings: NodeJS.ProcessEnv = {}) {
   const payments = createFakePayments()
   const down = new Set<string>()
   const config: Config = readConfig(await testEnvironment(settings))
-  const fetch = createNeighbourhood({ issuer, users, products, payments, down })
+  const meeting = { meet: (_moment: Moment) => Promise.resolve() }
+  const meet = (moment: Moment) => meeting.meet(moment)
+  const fetch = createNeighbourhood({ issuer, users, products, payments, down, meet })
   const replicas: App[] = []
 
   // A replica that only answers: what goes on in the background the others do.
@@ -65,6 +68,8 @@ export async function createTestShop(settings: NodeJS.ProcessEnv = {}) {
     products,
     payments,
     down,
+    /** What happens as commands arrive and answers leave: tests put it in. */
+    meeting,
     open,
     openIdle,
     meanwhile,
@@ -83,19 +88,26 @@ function createNeighbourhood(parts: {
   products: FakeProducts
   payments: FakePayments
   down: Set<string>
+  meet: (moment: Moment) => Promise<void>
 }): Fetch {
-  const { issuer, users, products, payments, down } = parts
+  const { issuer, users, products, payments, down, meet } = parts
   const peers = createTestNetwork({
     'http://users.test': (request) =>
       request.url.includes('/events?') ? users.fetch(request) : issuer.fetch(request),
-    'http://products.test': overHttp({
-      '/commands/reserve': (items) => items.map((item) => products.reserve(item)),
-      '/commands/release': (items) => items.map((item) => products.release(item)),
-    }),
-    'http://payments.test': overHttp({
-      '/commands/pay': (items) => items.map((item) => payments.pay(item)),
-      '/commands/void': (items) => items.map((item) => payments.void(item)),
-    }),
+    'http://products.test': overHttp(
+      {
+        '/commands/reserve': (items) => items.map((item) => products.reserve(item)),
+        '/commands/release': (items) => items.map((item) => products.release(item)),
+      },
+      meet,
+    ),
+    'http://payments.test': overHttp(
+      {
+        '/commands/pay': (items) => items.map((item) => payments.pay(item)),
+        '/commands/void': (items) => items.map((item) => payments.void(item)),
+      },
+      meet,
+    ),
   })
   return async (url, init) => {
     if (down.has(new URL(url).hostname)) throw new TypeError('fetch failed')
