@@ -28,8 +28,8 @@ const noDatabase = {
   close: () => Promise.resolve(),
 }
 
-function createStage(scheduler: fc.Scheduler, fates: Fate[], paymentMethod: string) {
-  let row = anOrder({ paymentMethod })
+function createStage(scheduler: fc.Scheduler, fates: Fate[], placed: Partial<Order>) {
+  let row = anOrder(placed)
   const confirmed: Order[] = []
   const products = createFakeProducts({ prd_desk: { name: 'Desk', amount: 500, stock: 10 } })
   const payments = createFakePayments()
@@ -108,7 +108,7 @@ function createStage(scheduler: fc.Scheduler, fates: Fate[], paymentMethod: stri
   return { row: () => row, confirmed, products, payments, lanes }
 }
 
-const lease = (attempts: number) => ({ attempts, until: new Date(0) })
+const noLease = (attempts: number) => ({ attempts, until: new Date(0) })
 
 type Stage = ReturnType<typeof createStage>
 
@@ -127,6 +127,10 @@ function checkPromises({ row, confirmed, products, payments }: Stage): void {
   assert.deepEqual([stock, kept], [10, 0], `all undone (${paymentMethod})`)
 }
 
+const anyFates = fc.array(fc.constantFrom<Fate>('arrives', 'late', 'lost', 'answer lost'), {
+  maxLength: 20,
+})
+
 test('rules 1, 6, 7, 8: over every order of answers, losses and repeats, an order ends whole', async () => {
   const config: Config = readConfig(await testEnvironment())
   const world: World<Config> = createTestWorld({ config, db: noDatabase })
@@ -134,12 +138,10 @@ test('rules 1, 6, 7, 8: over every order of answers, losses and repeats, an orde
     drivers: fc.integer({ min: 1, max: 3 }),
     cancels: fc.integer({ min: 0, max: 2 }),
     paymentMethod: fc.constantFrom('pm_card_visa', 'pm_card_visa', 'pm_card_chargeDeclined'),
-    fates: fc.array(fc.constantFrom<Fate>('arrives', 'late', 'lost', 'answer lost'), {
-      maxLength: 20,
-    }),
+    fates: anyFates,
   })
   const property = fc.asyncProperty(fc.scheduler(), scenario, async (scheduler, chosen) => {
-    const stage = createStage(scheduler, [...chosen.fates], chosen.paymentMethod)
+    const stage = createStage(scheduler, [...chosen.fates], { paymentMethod: chosen.paymentMethod })
     const cancel = async () => {
       await scheduler.schedule(Promise.resolve(), 'customer cancels')
       const order = stage.row()
@@ -152,12 +154,55 @@ test('rules 1, 6, 7, 8: over every order of answers, losses and repeats, an orde
       ...Array.from({ length: chosen.cancels }, cancel),
     ]
     await scheduler.waitFor(Promise.all(work))
-    // What was left open is driven again, as recovery does, until it is settled.
-    for (let tries = 0; !isSettled(stage.row().status); tries += 1) {
-      assert.ok(tries < 40, 'recovery ends')
-      await scheduler.waitFor(drive(world, stage.lanes, stage.row(), lease(tries)))
-    }
+    await driveToItsEnd(world, scheduler, stage)
     checkPromises(stage)
   })
   await fc.assert(property, { numRuns: 1_000 })
+})
+
+// What was left open is driven again, as recovery does, until it is settled.
+async function driveToItsEnd(world: World<Config>, scheduler: fc.Scheduler, stage: Stage) {
+  for (let tries = 0; !isSettled(stage.row().status); tries += 1) {
+    assert.ok(tries < 40, 'recovery ends')
+    await scheduler.waitFor(drive(world, stage.lanes, stage.row(), noLease(tries)))
+  }
+}
+
+/** The neighbours as they are while an order waits: its stock is held, its payment is open. */
+function openAt({ row, products, payments }: Stage): void {
+  const { id, ownerId, lines, paymentMethod: payment_method, captureMethod } = row()
+  const who = { order_id: id, owner_id: ownerId }
+  const amount = { amount: 1_000, currency: 'USD' }
+  products.reserve({ ...who, lines })
+  payments.pay({ ...who, amount, payment_method, capture_method: captureMethod })
+}
+
+test('rules 8, 12: an order whose time to pay is over as its customer pays is confirmed, or all of it is given back', async () => {
+  const config: Config = readConfig(await testEnvironment())
+  const world: World<Config> = createTestWorld({ config, db: noDatabase })
+  const ends = new Set<string>()
+  const scenario = fc.record({
+    drivers: fc.integer({ min: 1, max: 3 }),
+    paymentMethod: fc.constantFrom(null, 'pm_card_threeDSecureRequired'),
+    fates: anyFates,
+  })
+  const property = fc.asyncProperty(fc.scheduler(), scenario, async (scheduler, chosen) => {
+    const { paymentMethod, fates } = chosen
+    const expiresAt = new Date(world.clock.now())
+    const stage = createStage(scheduler, [...fates], { paymentMethod, expiresAt })
+    openAt(stage)
+    const drivers = Array.from({ length: chosen.drivers }, () =>
+      drive(world, stage.lanes, stage.row()),
+    )
+    const paying = scheduler
+      .schedule(Promise.resolve(), 'customer pays')
+      .then(() => stage.payments.succeed('ord_1', 1_000))
+    await scheduler.waitFor(Promise.all([...drivers, paying]))
+    await driveToItsEnd(world, scheduler, stage)
+    checkPromises(stage)
+    ends.add(`${stage.row().status}, ${stage.payments.charges.length} charged`)
+  })
+  await fc.assert(property, { numRuns: 1_000 })
+  const all = ['canceled, 0 charged', 'canceled, 1 charged', 'confirmed, 1 charged']
+  assert.deepEqual([...ends].toSorted(), all, 'each way was gone')
 })
