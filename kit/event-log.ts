@@ -51,19 +51,61 @@ export async function readEvents(tx: Tx, query: EventQuery): Promise<EventPage |
   return { events, position }
 }
 
+/** An event without what it says. */
+export type EventHead = Pick<LoggedEvent, 'sequence' | 'type' | 'subject'>
+
+/** The number of the newest event; 0 before the first. */
+export async function newestSequence(tx: Tx): Promise<number> {
+  const [counter] = await tx.query<{ newest: number }>(
+    'select last_sequence as newest from event_counter',
+  )
+  return counter?.newest ?? 0
+}
+
+/** What comes after a position, in order: little, even where there is much. */
+export function readHeads(
+  tx: Tx,
+  { after, limit }: { after: number; limit: number },
+): Promise<EventHead[]> {
+  return tx.query(
+    'select sequence, type, subject from events where sequence > $1 order by sequence limit $2',
+    [after, limit],
+  )
+}
+
+/**
+ * The last events of a subject, in order. It wants an index on `subject`, which whoever asks makes:
+ * apart, since sorted in one statement the whole log might be read backwards instead.
+ */
+export function readSubject(tx: Tx, subject: string, limit: number): Promise<EventHead[]> {
+  return tx.query(
+    `with said as materialized (
+       select sequence, type, subject from events where subject = $1
+     ), last as (
+       select * from said order by sequence desc limit $2
+     )
+     select * from last order by sequence`,
+    [subject, limit],
+  )
+}
+
+/** Whether a subject has said something that has no number yet. */
+export async function hasUnnumbered(tx: Tx, subject: string): Promise<boolean> {
+  const rows = await tx.query('select from outbox where subject = $1 limit 1', [subject])
+  return rows.length > 0
+}
+
 export type Subscriber = { name: string; acknowledged: number; seen_at: Date }
 
 /** Who reads this log and how far each has come, and the number of its newest event. */
 export async function readSubscribers(
   tx: Tx,
 ): Promise<{ newest: number; subscribers: Subscriber[] }> {
-  const [counter] = await tx.query<{ newest: number }>(
-    'select last_sequence as newest from event_counter',
-  )
+  const newest = await newestSequence(tx)
   const subscribers = await tx.query<Subscriber>(
     'select name, acknowledged, seen_at from subscribers order by name',
   )
-  return { newest: counter?.newest ?? 0, subscribers }
+  return { newest, subscribers }
 }
 
 /** Registers a subscriber, or notes how far it has come: it never goes back. */

@@ -5,6 +5,7 @@ import { createBell, EVENTS_CHANNEL } from './bell.ts'
 import { createEventRetention } from './event-retention.ts'
 import { createSequencer, type Sequencer } from './events.ts'
 import { readSubscribers } from './event-log.ts'
+import { createEventTail, type EventTail } from './event-tail.ts'
 import { addFeed } from './feed.ts'
 import type { Http } from './http.ts'
 import { body, json, problem, security } from './openapi.ts'
@@ -17,6 +18,8 @@ import type { World } from './world.ts'
 export type Eventing = {
   /** Rung after each commit that appended events. */
   sequencer: Sequencer
+  /** The end of its own log, for those who listen here. */
+  tail: EventTail
   start: () => void
   stop: () => Promise<void>
 }
@@ -105,6 +108,7 @@ export function createEventing(
   addAdministration(http, { world, authenticator, readers })
   return {
     sequencer,
+    tail: createEventTail(world, bell),
     start() {
       sequencer.start()
       retention.start()

@@ -89,6 +89,7 @@ export async function serveUntilSignal({ app, ...options }: Running): Promise<vo
   const stopNow = () => void (stopping ??= stop(STOP_GRACE_MS).catch(crash))
   const drain = async () => {
     draining = true
+    app.drain?.()
     await server.drain(DRAIN_LEAST_MS)
     stopping ??= stop(DRAIN_GRACE_MS)
     await stopping

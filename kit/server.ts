@@ -124,6 +124,9 @@ async function close(server: Server, tracked: Tracked, graceMs: number): Promise
   server.closeIdleConnections()
   const cancelForce = realTimers.after(graceMs, () => server.closeAllConnections())
   // Connections that were handed over are not among those whose end `server.close` waits for.
-  await Promise.all([closed, tracked.answered()])
+  await tracked.answered()
+  // An answer that had begun before could not say that its connection ends with it.
+  server.closeIdleConnections()
+  await closed
   cancelForce()
 }
