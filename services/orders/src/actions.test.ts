@@ -14,6 +14,7 @@ import {
   readOrders,
   settleOrders,
   type PlaceOutcome,
+  type Settlement,
 } from './actions.ts'
 import { ordersService } from './app.ts'
 import { moveTo } from './domain.ts'
@@ -243,3 +244,66 @@ async function waiting(): Promise<number> {
   )
   return blocked.length
 }
+
+test('an order says that its customer is asked when that begins, and when it is for something else', async () => {
+  const id = 'ord_asks'
+  const placed = anOrder({ id, paymentStatus: 'requires_payment_method', paymentMethod: null })
+  await placeOrders(world, [placed])
+  const driveAt = new Date(world.clock.now())
+  const asked = (paymentStatus: string, url?: string): Settlement => ({
+    order: {
+      ...placed,
+      paymentStatus,
+      paymentId: 'pay_1',
+      nextAction: url === undefined ? null : { type: 'redirect', url },
+    },
+    from: 'pending',
+    driveAt,
+  })
+  const plain = anOrder({ id: 'ord_beside' })
+  await placeOrders(world, [plain])
+  const steps: [Settlement, number][] = [
+    [asked('requires_payment_method'), 1],
+    [asked('requires_payment_method'), 1],
+    [asked('requires_action', 'http://one'), 2],
+    [asked('requires_action', 'http://one'), 2],
+    [asked('requires_action', 'http://two'), 3],
+    [asked('processing'), 3],
+    [asked('requires_payment_method'), 4],
+  ]
+  for (const [settlement, count] of steps) {
+    const beside = {
+      order: { ...plain, paymentStatus: 'processing' },
+      from: 'pending',
+      driveAt,
+    } as const
+    await settleOrders(world, [settlement, beside])
+    const said = (await saidOf(id)).filter((type) => type === 'order.action_required.v1')
+    assert.equal(said.length, count)
+  }
+  assert.deepEqual(await saidOf('ord_beside'), ['order.placed.v1'])
+})
+
+test('on the way of a card nothing is read that nobody needs', async () => {
+  const order = anOrder({ id: 'ord_card' })
+  await placeOrders(world, [order])
+  let awaited = 0
+  const counting: typeof world = {
+    ...world,
+    db: {
+      ...database.db,
+      transaction: (work) =>
+        database.db.transaction((tx) => {
+          const query: typeof tx.query = (...asked) => {
+            awaited += 1
+            return tx.query(...asked)
+          }
+          return work({ ...tx, query })
+        }),
+    },
+  }
+  const driveAt = new Date(world.clock.now())
+  const paid = { ...order, paymentStatus: 'processing' }
+  await settleOrders(counting, [{ order: paid, from: 'pending', driveAt }])
+  assert.equal(awaited, 1, 'the update alone')
+})

@@ -3,8 +3,8 @@ import { findErased, holdErasures } from '@quartet/kit/erased-subjects'
 import { appendEvents } from '@quartet/kit/events'
 import type { Transaction } from '@quartet/kit/postgres'
 import type { World } from '@quartet/kit/world'
-import { isSettled, type Order } from './domain.ts'
-import { orderMoved, orderPlaced } from './events.ts'
+import { asksAnew, isSettled, waitsForCustomer, type KnownPayment, type Order } from './domain.ts'
+import { orderAsksCustomer, orderMoved, orderPlaced } from './events.ts'
 import {
   closeOpenOrders,
   leaseOpenOrders,
@@ -16,6 +16,8 @@ import {
   findHolders,
   findOrders,
   insertOrders,
+  lockOrders,
+  lockPaymentsOf,
   updateOrders,
   type OrderWrite,
 } from './store.ts'
@@ -108,6 +110,7 @@ export async function settleOrders(
   // Of two writes of one order in a batch the second finds the first's status: it has lost.
   const first = [...new Map(settlements.toReversed().map((s) => [s.order.id, s])).values()]
   return world.db.transaction(async (tx) => {
+    const before = await lock(tx, first)
     const written = await updateOrders(tx, first, now)
     // Events and answers come from the rows as they were written (rule 6).
     const moved = first.flatMap(({ order: { id }, from, driveAt }) => {
@@ -123,17 +126,25 @@ export async function settleOrders(
       )
     }
     leaseOpenOrders(tx, open)
-    const changed = moved.filter(({ order, from }) => order.status !== from)
-    appendEvents(
-      tx,
-      world,
-      changed.flatMap(({ order }) => orderMoved(order)),
-    )
+    const said = moved.flatMap(({ order, from }) => {
+      if (order.status !== from) return orderMoved(order)
+      const known = before.get(order.id)
+      return known !== undefined && asksAnew(known, order) ? [orderAsksCustomer(order)] : []
+    })
+    appendEvents(tx, world, said)
     const winners = new Set(first)
     return settlements.map((settlement) =>
       winners.has(settlement) ? written.get(settlement.order.id) : undefined,
     )
   })
+}
+
+// Only who waits for a customer is compared with what was stored: no other batch waits for an answer.
+async function lock(tx: Transaction, writes: OrderWrite[]): Promise<Map<string, KnownPayment>> {
+  const ids = writes.map(({ order }) => order.id)
+  if (writes.some(({ order }) => waitsForCustomer(order))) return lockPaymentsOf(tx, ids)
+  lockOrders(tx, ids)
+  return new Map()
 }
 
 /** Puts off the next drive of orders about which nothing new was learned. */

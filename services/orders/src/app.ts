@@ -3,6 +3,7 @@ import { admit, type Kind } from '@quartet/kit/admission'
 import { createAuthenticator, createServiceSigner } from '@quartet/kit/auth'
 import { publicHalf } from '@quartet/kit/crypto'
 import { createErasure } from '@quartet/kit/erasure'
+import { createEventStreams } from '@quartet/kit/event-stream'
 import { createEventing } from '@quartet/kit/eventing'
 import { createHttp } from '@quartet/kit/http'
 import { createKeySets } from '@quartet/kit/key-sets'
@@ -61,7 +62,9 @@ function createApp(world: World<Config>): App {
   const checkout = createCheckout(world, createPeers(world, sign, metrics), eventing.sequencer)
   gauge(metrics, 'orders_open', 'Orders under way, as last counted.', checkout.openOrders)
   http.get('/.well-known/jwks.json', (c) => c.json({ keys: [publicHalf(config.SERVICE_KEY_FILE)] }))
-  addRoutes(http, { world, authenticator, checkout })
+  const streams = createEventStreams(world)
+  gauge(metrics, 'event_streams_open', 'Streams of events that are open.', streams.count)
+  addRoutes(http, { world, authenticator, checkout, streams, tail: eventing.tail })
   const door = { targetMs: world.config.ADMISSION_TARGET_MS, kindOf, metrics }
   return {
     fetch: admit(async (request) => http.fetch(request), world, door),
@@ -71,8 +74,10 @@ function createApp(world: World<Config>): App {
       eventing.start()
       checkout.start()
     },
+    drain: streams.stop,
     async stop() {
       accepting = false
+      streams.stop()
       await checkout.stop()
       await eventing.stop()
       await erasure.stop()
@@ -80,7 +85,7 @@ function createApp(world: World<Config>): App {
   }
 }
 
-// What ends work, or asks how it stands, is let in always.
+// What ends work, or asks how it stands, is let in always; so is a stream, which has limits of its own.
 function kindOf(method: string, path: string): Kind | undefined {
   if (path !== '/orders') return undefined
   if (method === 'POST') return 'work'

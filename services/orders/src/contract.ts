@@ -1,6 +1,6 @@
 /** Owns what others may know of orders: its routes and its resources, as schemas. */
 import { createRoute, z } from '@hono/zod-openapi'
-import { body, idInPath, json, keyHeader, problem, security } from '@quartet/kit/openapi'
+import { body, header, idInPath, json, keyHeader, problem, security } from '@quartet/kit/openapi'
 import { id, money, page, pageQuery, text, timestamp } from '@quartet/kit/schema'
 
 /** Lines an order, at most. */
@@ -149,6 +149,30 @@ export const routes = {
     summary: 'Read an order',
     request: { params: idInPath },
     responses: { 200: json(orderSchema, 'The order'), 404: problem('Order not found') },
+  }),
+  events: createRoute({
+    method: 'get',
+    path: '/orders/{id}/events',
+    tags,
+    security,
+    summary: "Stream an order's life (Server-Sent Events)",
+    description:
+      'What has happened is told first, then what happens, as it happens: `order.placed.v1`, ' +
+      '`order.action_required.v1`, `order.confirmed.v1`, `order.completed.v1`, `order.canceled.v1`. ' +
+      '`id` is the number of the event, `data` the order as it is now, on one line. The stream ends ' +
+      'after the last event, and now and then; EventSource then resumes by itself.',
+    parameters: [header('Last-Event-ID', 'The last message that was received: go on after it.')],
+    request: { params: idInPath },
+    responses: {
+      200: {
+        description: 'The stream',
+        content: { 'text/event-stream': { schema: z.string() } },
+      },
+      204: { description: 'The order has ended, and nothing is left to tell: EventSource stops' },
+      404: problem('Order not found'),
+      429: problem('`too_many_streams`: one person has 20 open'),
+      503: problem('`too_many_streams`: a replica has 1,000 open'),
+    },
   }),
   list: createRoute({
     method: 'get',

@@ -102,5 +102,15 @@ export const isSettled = (status: OrderStatus): boolean =>
 export const waitsForCustomer = ({ status, paymentStatus }: Order): boolean =>
   status === 'pending' && WAITING_FOR_CUSTOMER.includes(paymentStatus)
 
+/** What an order has stored of its payment. */
+export type KnownPayment = Pick<Order, 'paymentId' | 'paymentStatus' | 'nextAction'>
+
+/** Whether an order waits for its customer who was not told so before: it did not, or for something else. */
+export const asksAnew = (before: KnownPayment, order: Order): boolean =>
+  waitsForCustomer(order) &&
+  (before.paymentId === null ||
+    before.paymentStatus !== order.paymentStatus ||
+    before.nextAction?.url !== order.nextAction?.url)
+
 /** Payment statuses that only the customer can end. */
 export const WAITING_FOR_CUSTOMER = ['requires_action', 'requires_payment_method']

@@ -12,7 +12,13 @@ import type { World } from '@quartet/kit/world'
 import { placeOrders, postponeOrders } from './actions.ts'
 import { ordersService } from './app.ts'
 import type { Order } from './domain.ts'
-import { orderMoved, orderPlaced, paymentsSubscription, usersSubscription } from './events.ts'
+import {
+  orderAsksCustomer,
+  orderMoved,
+  orderPlaced,
+  paymentsSubscription,
+  usersSubscription,
+} from './events.ts'
 import { claimDueOrders } from './store/open-orders.ts'
 import { anOrder } from './testing/orders.ts'
 
@@ -112,6 +118,7 @@ test('rule 21: what is published is what the examples say', () => {
   })
   assertPublishedAsExamples({ source: '/orders', folder: new URL('../events/', import.meta.url) }, [
     orderPlaced(order),
+    orderAsksCustomer({ ...order, paymentStatus: 'requires_action' }),
     ...orderMoved({ ...order, status: 'confirmed' }),
     ...orderMoved({ ...order, status: 'completed' }),
     ...orderMoved({ ...order, status: 'canceled', cancelReason: 'payment_declined' }),

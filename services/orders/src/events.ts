@@ -16,6 +16,12 @@ export function orderPlaced(order: Order): NewEvent {
   }
 }
 
+/** Said when an order begins to wait for its customer, or waits for something else than before. */
+export function orderAsksCustomer({ id, ownerId, paymentStatus }: Order): NewEvent {
+  const data = { order_id: id, owner_id: ownerId, payment_status: paymentStatus }
+  return { type: 'order.action_required.v1', subject: id, data }
+}
+
 /** What an order that has just reached its status has to say. */
 export function orderMoved(order: Order): NewEvent[] {
   const { id, ownerId, status, pricedLines, totals, paymentId, cancelReason } = order

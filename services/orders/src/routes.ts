@@ -1,6 +1,8 @@
 /** Owns the HTTP of orders: request → action → response. */
 import { accountErased, forbidden, type Authenticator, type Principal } from '@quartet/kit/auth'
 import { decodeCursor, toPage } from '@quartet/kit/cursor'
+import { lastEventIdOf, type EventStreams } from '@quartet/kit/event-stream'
+import type { EventTail } from '@quartet/kit/event-tail'
 import { notFound, type Http } from '@quartet/kit/http'
 import { idempotencyKeyOf, keyReused } from '@quartet/kit/idempotency'
 import { jsonAnswer } from '@quartet/kit/json-answer'
@@ -12,17 +14,21 @@ import type { Checkout } from './checkout/checkout.ts'
 import type { Config } from './config.ts'
 import { routes, type PlaceOrderBody } from './contract.ts'
 import { initialPaymentStatus, PRICING_VERSION, type Order } from './domain.ts'
+import { beginLife } from './life.ts'
 import { listOrders } from './store.ts'
 
 type Dependencies = {
   world: World<Config>
   authenticator: Authenticator
   checkout: Checkout
+  streams: EventStreams
+  tail: EventTail
 }
 
 export function addRoutes(http: Http, dependencies: Dependencies): void {
   addPlacing(http, dependencies)
   addReading(http, dependencies)
+  addStreaming(http, dependencies)
   addMoves(http, dependencies)
 }
 
@@ -124,6 +130,27 @@ function addReading(http: Http, { world, authenticator, checkout }: Dependencies
       ({ position }) => [position],
     )
     return c.json(page, 200)
+  })
+}
+
+function addStreaming(http: Http, dependencies: Dependencies): void {
+  const { world, authenticator, checkout, streams, tail } = dependencies
+  http.openapi(routes.events, async (c) => {
+    const { raw } = c.req
+    const principal = await authenticator.user(raw)
+    const order = await readOwn(checkout, principal, c.req.valid('param').id)
+    const after = sequenceOf(lastEventIdOf(raw))
+    const begin = () => beginLife({ db: world.db, tail, read: checkout.read }, order, after)
+    return streams.open(raw, principal.userId, begin)
+  })
+}
+
+function sequenceOf(eventId: string | undefined): number {
+  if (eventId === undefined) return 0
+  if (/^\d{1,15}$/.test(eventId)) return Number(eventId)
+  throw new Problem('invalid', 'Invalid request', {
+    detail: 'Check: Last-Event-ID.',
+    errors: [{ field: 'Last-Event-ID', detail: 'is the id of a message of this stream' }],
   })
 }
 

@@ -1,7 +1,7 @@
 /** Owns the SQL of orders. Every function takes the transaction first; batches are sorted by key. */
 import { isErasedSql } from '@quartet/kit/erased-subjects'
 import type { Transaction, Tx } from '@quartet/kit/postgres'
-import type { Order, OrderStatus } from './domain.ts'
+import type { KnownPayment, Order, OrderStatus } from './domain.ts'
 
 type OrderRow = {
   position: number
@@ -145,9 +145,31 @@ type WrittenRow = Pick<OrderRow, 'id' | 'priced_lines' | 'totals' | 'payment_id'
 /** A status that the stored order must still be in for `order` to be written over it. */
 export type OrderWrite = { order: Order; from: OrderStatus }
 
+/** Locks orders in id order. A statement of its own: joined to the update it would be read once per order. */
+export function lockOrders(tx: Transaction, ids: string[]): void {
+  tx.send('select from orders where id = any($1) order by id for update', [ids])
+}
+
+/** The same, and what is stored of their payments. */
+export async function lockPaymentsOf(tx: Tx, ids: string[]): Promise<Map<string, KnownPayment>> {
+  const rows = await tx.query<
+    Pick<OrderRow, 'id' | 'payment_id' | 'payment_status' | 'next_action'>
+  >(
+    `select id, payment_id, payment_status, next_action from orders where id = any($1)
+     order by id for update`,
+    [ids],
+  )
+  return new Map(
+    rows.map(({ id, payment_id, payment_status, next_action }) => [
+      id,
+      { paymentId: payment_id, paymentStatus: payment_status, nextAction: next_action },
+    ]),
+  )
+}
+
 /**
- * Writes the changing part of each order on condition of the status it leaves; ids must differ.
- * Rows are locked in id order. What was quoted and which payment it is never changes once known, and
+ * Writes the changing part of each order on condition of the status it leaves; ids must differ, and
+ * their rows are locked. What was quoted and which payment it is never changes once known, and
  * a writer who doesn't know leaves it. Returns the rows that were still in that status, as written.
  */
 export async function updateOrders(
@@ -157,8 +179,6 @@ export async function updateOrders(
 ): Promise<Map<string, Order>> {
   const orders = writes.map(({ order }) => order)
   const ids = column(orders, (order) => order.id)
-  // A statement of its own: joined to the update below it would be read once per order.
-  tx.send('select from orders where id = any($1) order by id for update', [ids])
   const rows = await tx.query<WrittenRow>(
     `update orders set status = new.status, payment_status = new.payment_status,
        fulfillment_status = new.fulfillment_status,

@@ -2,9 +2,14 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
 import { advanceUntil } from '@quartet/kit/testing'
-import { paymentsSubscription } from '../events.ts'
 import type { Moment } from '../testing/neighbours.ts'
-import { anOrderBody, call, createTestShop, type TestShop } from '../testing/shop.ts'
+import {
+  anOrderBody,
+  applyPaymentEvent,
+  call,
+  createTestShop,
+  type TestShop,
+} from '../testing/shop.ts'
 
 let shop: TestShop
 before(async () => {
@@ -40,18 +45,6 @@ async function until(id: string, holds: (row: Row) => boolean, limitMs = 10_000)
 
 const isConfirmed = ({ status }: Row) => status === 'confirmed'
 const isAsleep = ({ sleeps }: Row) => sleeps === true
-
-/** What the event of an order's payment does here. */
-async function applyEvent(orderId: string, type = 'payment.succeeded.v1'): Promise<void> {
-  const { apply } = paymentsSubscription(shop, {
-    baseUrl: 'http://payments.test',
-    token: () => Promise.resolve(''),
-    wake: () => {},
-  })
-  const time = new Date(shop.clock.now())
-  const event = { sequence: 1, id: 'evt_1', type, subject: 'pay_1', time }
-  await shop.database.db.transaction((tx) => apply(tx, [{ ...event, data: { order_id: orderId } }]))
-}
 
 /** The places where something can happen: around the first two looks, or once the order sleeps. */
 const PLACES = [
@@ -99,7 +92,7 @@ test('rule 12: wherever a payment ends and its event comes, while the wait for i
       }
       if (place === applied && !done.includes('applied')) {
         done.push('applied')
-        await applyEvent(id)
+        await applyPaymentEvent(shop, id)
       }
     }
     atLooks(id, happen)
@@ -152,7 +145,7 @@ test('an order that is to be paid later shows what its customer must do, and wha
   await until(id, isAsleep)
   const payment = { received: 0, capturable: 0, refunded: 0 }
   shop.payments.payments.set(id, { ...payment, outcome: 'requires_action' })
-  await applyEvent(id, 'payment.action_required.v1')
+  await applyPaymentEvent(shop, id, 'payment.action_required.v1')
   await until(
     id,
     ({ payment_status, sleeps }) => payment_status === 'requires_action' && sleeps === true,
@@ -160,11 +153,11 @@ test('an order that is to be paid later shows what its customer must do, and wha
   const shown = await call(shop, `/orders/${id}`)
   assert.deepEqual(shown.body['next_action'], { type: 'redirect', url: 'http://3ds' })
   shop.payments.payments.set(id, { ...payment, outcome: 'requires_payment_method' })
-  await applyEvent(id, 'payment.failed.v1')
+  await applyPaymentEvent(shop, id, 'payment.failed.v1')
   await until(id, (row) => row.payment_status === 'requires_payment_method' && isAsleep(row))
   assert.equal((await call(shop, `/orders/${id}`)).body['next_action'], null)
   shop.payments.succeed(id, 1_000)
-  await applyEvent(id)
+  await applyPaymentEvent(shop, id)
   assert.ok((await until(id, isConfirmed)) < 3_000)
 })
 

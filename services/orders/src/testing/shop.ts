@@ -13,6 +13,7 @@ import { createTestFeed, type TestFeed } from '@quartet/kit/testing/feed'
 import type { App, Fetch, World } from '@quartet/kit/world'
 import { ordersService } from '../app.ts'
 import { readConfig, type Config } from '../config.ts'
+import { paymentsSubscription } from '../events.ts'
 import { testEnvironment } from './environment.ts'
 import {
   createFakePayments,
@@ -113,6 +114,19 @@ function createNeighbourhood(parts: {
     if (down.has(new URL(url).hostname)) throw new TypeError('fetch failed')
     return peers(url, init)
   }
+}
+
+/** What an event of an order's payment does here, as if it had just been read. */
+export async function applyPaymentEvent(
+  { clock, database }: Pick<TestShop, 'clock' | 'database'>,
+  orderId: string,
+  type = 'payment.succeeded.v1',
+): Promise<void> {
+  const token = () => Promise.resolve('')
+  const reader = { baseUrl: 'http://payments.test', token, wake: () => {} }
+  const { apply } = paymentsSubscription({ clock }, reader)
+  const event = { sequence: 1, id: 'evt_1', type, subject: 'pay_1', time: new Date(clock.now()) }
+  await database.db.transaction((tx) => apply(tx, [{ ...event, data: { order_id: orderId } }]))
 }
 
 type Call = {
