@@ -10,6 +10,7 @@ import { createCookies } from './browser/cookies.ts'
 import { addBrowserRoutes } from './browser/routes.ts'
 import { createSessions } from './browser/session.ts'
 import { readConfig, type Config } from './config.ts'
+import { createEventStreams } from './event-streams.ts'
 import { nameRequest, protect, type RequestNames } from './headers.ts'
 import { clientAddress } from './limits/client-address.ts'
 import { createCounter, type SharedCounts } from './limits/counter.ts'
@@ -53,6 +54,7 @@ function createApp(world: GatewayWorld): Edge {
   const sessions = createSessions(world, cookies, services.askUsers)
   const pages = createPages(world, metrics, () => accepting)
   addBrowserRoutes(pages, { limits, sessions, askUsers: services.askUsers, publicOrigin })
+  const streams = createEventStreams()
   const api = createApi(world, { metrics, services, limits, sessions, cookies, publicOrigin })
   return {
     async fetch(request, { incoming } = {}) {
@@ -66,11 +68,13 @@ function createApp(world: GatewayWorld): Edge {
         : await toWholeAnswer(await pages.fetch(request, { names, address }))
       const isPersonal = request.headers.has('authorization') || request.headers.has('cookie')
       const { requestId } = names
-      return toResponse(protect(answer, { requestId, isPersonal, isHttps }))
+      return toResponse(protect(streams.pass(answer), { requestId, isPersonal, isHttps }))
     },
     start: () => Promise.resolve(),
+    drain: streams.end,
     stop() {
       accepting = false
+      streams.end()
       return Promise.resolve()
     },
   }
