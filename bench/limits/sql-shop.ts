@@ -30,11 +30,10 @@ export async function openSqlShop(environments: SqlEnvironments): Promise<SqlSho
   const payments = await openService(paymentsService, environments.payments)
   const ids = Array.from({ length: PRODUCTS }, (_, n) => `bench-${n}`)
   for (const id of ids) await stock(products.world, id)
-  const worker = createWorker(
-    commits.watch('payments', payments.world),
-    provider,
-    payments.sequencer,
-  )
+  const worker = createWorker(commits.watch('payments', payments.world), provider, {
+    sequencer: payments.sequencer,
+    onPutOff() {},
+  })
   const peers: Peers = {
     ...createPeers({ commits, products, payments, worker }),
     release: neverUndone,

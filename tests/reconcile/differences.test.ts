@@ -97,8 +97,8 @@ test('a shop in which everything has happened: its books agree', async () => {
     'orders, events': 12,
     'events of users': 1,
     'events of products': 4,
-    'events of orders': 28,
-    'events of payments': 14,
+    'events of orders': 30,
+    'events of payments': 17,
     'readers, events': 5,
   })
 })

@@ -57,7 +57,8 @@ function createApp(world: World<Config>): App {
     subscriptions: [usersSubscription(erasure, config.USERS_URL, (scope) => sign('users', scope))],
   })
   const { sequencer } = eventing
-  const worker = createWorker(world, createProviderClient(world), sequencer)
+  const onPutOff = (until: Date) => sweep.wakeAt(until)
+  const worker = createWorker(world, createProviderClient(world), { sequencer, onPutOff })
   const sweep = createSweep(world, worker)
   http.get('/.well-known/jwks.json', (c) => c.json({ keys: [publicHalf(config.SERVICE_KEY_FILE)] }))
   addRoutes(http, { world, authenticator, worker, desk: createDesk(world, worker) })

@@ -9,11 +9,11 @@ import type { Work, Worker } from './work.ts'
 
 export type Sweep = {
   start: () => void
+  /** A payment was put off until then: the sweep looks in time. */
+  wakeAt: (time: Date) => void
   stop: () => Promise<void>
 }
 
-// What was left open, here or by a replica that died, is found within this time: one small query.
-const POLL_MS = 500
 const MIN_WAIT_MS = 50
 const BATCH_SIZE = 500
 const STOP_GRACE_MS = 500
@@ -21,7 +21,8 @@ const STOP_GRACE_MS = 500
 export function createSweep(world: World<Config>, worker: Worker): Sweep {
   const rounds = createRounds(world, {
     name: 'sweep',
-    pollMs: POLL_MS,
+    // What a replica that died has put off is found within this time; what this one has, wakes it.
+    pollMs: world.config.LEASE_MS / 2,
     minWaitMs: MIN_WAIT_MS,
     async run() {
       const now = new Date(world.clock.now())
@@ -35,6 +36,7 @@ export function createSweep(world: World<Config>, worker: Worker): Sweep {
   })
   return {
     start: rounds.start,
+    wakeAt: (time) => rounds.wakeAt(time.getTime()),
     // What waits for a provider that doesn't answer is taken over by whoever sweeps next.
     stop: () => Promise.race([rounds.stop(), world.timers.sleep(STOP_GRACE_MS)]),
   }

@@ -47,17 +47,24 @@ export type Worker = {
 /** Cancel, learn that it was charged, refund: no payment needs more rounds than these. */
 const MAX_ROUNDS = 4
 
+/** `onPutOff` is told until when payments wait at most before the provider is asked again. */
 export function createWorker(
   world: World<Config>,
   provider: Provider,
-  sequencer: Sequencer,
+  { sequencer, onPutOff }: { sequencer: Sequencer; onPutOff: (until: Date) => void },
 ): Worker {
+  async function writeAndTell(asked: Work[], told: Told): Promise<Written[]> {
+    const written = await writeAll(world, asked, told)
+    const waiting = written.flatMap(({ driveAt }) => driveAt?.getTime() ?? [])
+    if (waiting.length > 0) onPutOff(new Date(waiting.reduce((a, b) => Math.min(a, b))))
+    return written
+  }
   async function driveRounds(work: Work[]): Promise<Map<string, Payment>> {
     const payments = new Map(work.map(({ payment }) => [payment.id, payment]))
     let asked = work.filter(hasCalls)
     for (let round = 0; round < MAX_ROUNDS && asked.length > 0; round += 1) {
       const told = await provider.perform(asked.flatMap(callsOf))
-      const written = await writeAll(world, asked, told)
+      const written = await writeAndTell(asked, told)
       for (const { payment } of written) payments.set(payment.id, payment)
       asked = written.filter((each) => each.isNew && hasCalls(each))
     }
@@ -71,7 +78,7 @@ export function createWorker(
   async function hear(heard: Heard[]): Promise<Map<string, Payment>> {
     const work = heard.map(({ payment }): Work => ({ payment, refunds: [], attempts: 0 }))
     const charges = new Map(heard.map(({ charge }) => [charge.key, charge]))
-    const written = await writeAll(world, work, { charges, refunds: new Map() })
+    const written = await writeAndTell(work, { charges, refunds: new Map() })
     sequencer.ring()
     drive(written.filter((each) => each.isNew && hasCalls(each))).catch((error: unknown) =>
       world.log.warn({ error }, 'what a webhook leaves to do waits for the sweep'),
@@ -96,7 +103,8 @@ const callsOf = ({ payment, refunds }: Pick<Work, 'payment' | 'refunds'>): Call[
   nextCalls(payment, refunds)
 const hasCalls = (work: Pick<Work, 'payment' | 'refunds'>): boolean => callsOf(work).length > 0
 
-type Written = Work & { isNew: boolean; refundFailed: boolean }
+/** `driveAt`: when the provider is asked again; undefined when it has nothing more to tell. */
+type Written = Work & { isNew: boolean; refundFailed: boolean; driveAt?: Date }
 
 // An answer that can't be stored stays with its own payment, which is asked about again (rule 16).
 async function writeAll(world: World<Config>, asked: Work[], told: Told): Promise<Written[]> {
@@ -139,28 +147,38 @@ async function write(
     return withUndo(world, { ...change, after: giveUpWaiting(change.after, nowMs) }, now)
   })
   const changes = await writeChanges(world, tx, observed, now)
-  const written = changes.map((change, index) => toWritten(change, asked[index]?.attempts ?? 0))
+  const written = changes.map((change, index): Written => {
+    const each = toWritten(change, asked[index]?.attempts ?? 0)
+    return hasCalls(each) ? { ...each, driveAt: nextDrive(world, each, nowMs) } : each
+  })
   openPayments(
     tx,
-    written.filter(hasCalls).map(({ payment, attempts, refundFailed }) => {
-      const fraction = world.random.fraction()
-      const isTold = world.config.WEBHOOK_SECRET_FILE !== undefined
-      const delayMs = waitMs({ payment, attempts, refundFailed, isTold, nowMs, fraction })
-      return { paymentId: payment.id, driveAt: new Date(nowMs + delayMs) }
-    }),
+    written.flatMap(({ payment: { id: paymentId }, driveAt }) =>
+      driveAt === undefined ? [] : [{ paymentId, driveAt }],
+    ),
   )
   closePayments(
     tx,
-    written.filter((each) => !hasCalls(each)).map(({ payment }) => payment.id),
+    written.flatMap(({ payment, driveAt }) => (driveAt === undefined ? [payment.id] : [])),
   )
   return written
 }
 
-function toWritten({ before, after, refunds, decided, added }: Change, attempts: number) {
+function toWritten({ before, after, refunds, decided, added }: Change, attempts: number): Written {
   const refundFailed = decided.some(({ status }) => status === 'failed')
   const hasMoved = before.status !== after.status || before.undo !== after.undo
   const isNew = !refundFailed && (hasMoved || added.length > 0)
   return { payment: after, refunds, attempts, refundFailed, isNew }
+}
+
+function nextDrive(
+  { config, random }: World<Config>,
+  { payment, attempts, refundFailed }: Written,
+  nowMs: number,
+): Date {
+  const isTold = config.WEBHOOK_SECRET_FILE !== undefined
+  const fraction = random.fraction()
+  return new Date(nowMs + waitMs({ payment, attempts, refundFailed, isTold, nowMs, fraction }))
 }
 
 /** A payment before and after; `refunds` still wait, `decided` and `added` changed just now. */

@@ -10,14 +10,12 @@ import { claimDueOrders, surveyOpenOrders, type Lease } from '../store/open-orde
 export type Recovery = {
   start: () => void
   stop: () => Promise<void>
-  /** Orders under way in all replicas, as last counted (at most every second); not those that sleep. */
+  /** Orders under way in all replicas, as last counted; not those that sleep. */
   openOrders: () => number
   /** An order was put off until then: recovery wakes in time. */
   wakeAt: (timeMs: number) => void
 }
 
-// Due orders of dead replicas are found within this time; it is the only polling, one small query.
-const POLL_MS = 1_000
 const MIN_WAIT_MS = 20
 /** Orders in recovery's hands at once: its share beside waiting customers (rule 13). */
 const MAX_IN_HAND = 500
@@ -25,11 +23,15 @@ const MAX_IN_HAND = 500
 const MAX_WHILE_DOWN = 50
 /** Between rounds when more is due than may be in hand. */
 const FULL_WAIT_MS = 100
+/** Before the next round when a drive has ended: those that end with it share that round. */
+const ENDED_WAIT_MS = 50
 
 type Drive = (order: Order, lease: Lease) => Promise<Order>
 
+type DriversOptions = { drive: Drive; isOneDown: () => boolean; onEnded: () => void }
+
 /** Claims what is due and drives it; `drive` must end by itself. */
-function createDrivers(world: World<Config>, drive: Drive, isOneDown: () => boolean) {
+function createDrivers(world: World<Config>, { drive, isOneDown, onEnded }: DriversOptions) {
   const inHand = new Set<Promise<void>>()
   const room = () => (isOneDown() ? MAX_WHILE_DOWN : MAX_IN_HAND) - inHand.size
 
@@ -60,7 +62,10 @@ function createDrivers(world: World<Config>, drive: Drive, isOneDown: () => bool
         if (order === undefined) continue
         const driven = driveOne(order, { until, attempts: attempts.get(order.id) ?? 1 })
         inHand.add(driven)
-        void driven.finally(() => inHand.delete(driven))
+        void driven.finally(() => {
+          inHand.delete(driven)
+          onEnded()
+        })
       }
       return attempts.size < limit
     },
@@ -73,11 +78,14 @@ export function createRecovery(
   drive: Drive,
   isOneDown: () => boolean = () => false,
 ): Recovery {
-  const drivers = createDrivers(world, drive, isOneDown)
+  // Whoever was driven and has not ended is due again: the next round says when.
+  const onEnded = () => rounds.wakeAt(world.clock.now() + ENDED_WAIT_MS)
+  const drivers = createDrivers(world, { drive, isOneDown, onEnded })
   let openOrders = 0
   const rounds = createRounds(world, {
     name: 'recovery',
-    pollMs: POLL_MS,
+    // Only what a replica that died has put off is found by looking, before a lease of its would be over.
+    pollMs: world.config.LEASE_MS / 2,
     minWaitMs: MIN_WAIT_MS,
     async run() {
       const tookAll = await drivers.claimAndDrive()
