@@ -1,9 +1,9 @@
 /** Owns applying events: effect and position in one transaction, and what becomes of those that can't be applied. */
 import type { LoggedEvent } from './event-log.ts'
 import type { Page } from './feed-reader.ts'
+import { lockSubscription, movePosition, type PositionKey, type Renewal } from './positions.ts'
 import { isOutage, type Transaction } from './postgres.ts'
 import { blockedSubjects, listSetAside, removeSetAside, setAside } from './set-aside.ts'
-import { lockSubscription, movePosition } from './subscription-store.ts'
 import type { World } from './world.ts'
 
 export type Handler = {
@@ -17,9 +17,6 @@ export type Handler = {
   applied?: (events: LoggedEvent[]) => void
 }
 
-/** Who applies, and until when the lease is renewed by it. */
-export type Reader = { holder: string; until: Date }
-
 type ApplyWorld = Pick<World<unknown>, 'db' | 'clock' | 'log'>
 
 /**
@@ -30,41 +27,43 @@ type ApplyWorld = Pick<World<unknown>, 'db' | 'clock' | 'log'>
 export async function applyPage(
   world: ApplyWorld,
   handler: Handler,
-  reader: Reader,
+  renewal: Renewal,
   { from, page }: { from: number; page: Page },
 ): Promise<number | undefined> {
   const { events, position: to } = page
   try {
-    return await move(world, handler, reader, { from, to, events })
+    return await move(world, handler, renewal, { from, to, events })
   } catch (error) {
     const [first, ...rest] = events
     if (isOutage(error) || first === undefined) throw error
     if (rest.length === 0)
-      return moveAside(world, handler, reader, { from, to, event: first, error })
+      return moveAside(world, handler, renewal, { from, to, event: first, error })
   }
   // One of them can't be applied: each goes for itself, so that only that one is set aside.
   let at = from
   for (const [index, event] of events.entries()) {
     const position = index === events.length - 1 ? to : event.sequence
     const step = { from: at, page: { events: [event], position } }
-    const next = await applyPage(world, handler, reader, step)
+    const next = await applyPage(world, handler, renewal, step)
     if (next === undefined) return undefined
     at = next
   }
   return at
 }
 
+const keyOf = (source: string): PositionKey => ({ table: 'subscriptions', source })
+
 type Move = { from: number; to: number; events: LoggedEvent[] }
 
 async function move(
   { db, clock }: ApplyWorld,
   { source, apply, applied }: Handler,
-  reader: Reader,
+  renewal: Renewal,
   { from, to, events }: Move,
 ): Promise<number | undefined> {
   const fresh = await db.transaction(async (tx) => {
     // First: whoever applies the same page waits here, and then finds the position moved.
-    if (!(await movePosition(tx, { source, from, to, ...reader }))) return undefined
+    if (!(await movePosition(tx, keyOf(source), { from, to, ...renewal }))) return undefined
     const free = await withoutBlocked(tx, source, events, new Date(clock.now()))
     if (free.length > 0) await apply(tx, free)
     return free
@@ -99,14 +98,14 @@ type Failed = { from: number; to: number; event: LoggedEvent; error: unknown }
 async function moveAside(
   { db, clock, log }: ApplyWorld,
   { source }: Handler,
-  reader: Reader,
+  renewal: Renewal,
   { from, to, event, error }: Failed,
 ): Promise<number | undefined> {
   const { type, subject, sequence } = event
   log.error({ error, source, type, subject, sequence }, 'an event is set aside')
   const reason = (error instanceof Error ? error.message : String(error)).slice(0, 1_000)
   return db.transaction(async (tx) => {
-    if (!(await movePosition(tx, { source, from, to, ...reader }))) return undefined
+    if (!(await movePosition(tx, keyOf(source), { from, to, ...renewal }))) return undefined
     setAside(tx, source, [{ event, reason }], new Date(clock.now()))
     return to
   })

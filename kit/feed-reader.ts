@@ -1,8 +1,9 @@
 /** Owns asking another service's feed: one page, waiting for it where there is none yet. */
 import { z } from 'zod'
+import { loggedEventSchema } from './cloud-event.ts'
 import type { LoggedEvent } from './event-log.ts'
-import { cloudEventSchema, FEED_SCOPE, POSITION_HEADER } from './feed.ts'
-import { withTimeout } from './timeout.ts'
+import { FEED_SCOPE, POSITION_HEADER } from './feed.ts'
+import { unlessAborted, withTimeout } from './timeout.ts'
 import type { World } from './world.ts'
 
 export type FeedOptions = {
@@ -18,20 +19,41 @@ export type FeedOptions = {
 /** Events in order, and how far the log was read for them. */
 export type Page = { events: LoggedEvent[]; position: number }
 
-const WAIT_S = 5
-const TIMEOUT_MS = 10_000
-const LIMIT = 500
+/** Where a reader's pages come from. */
+export type Pages = {
+  /**
+   * What comes after a position: as soon as something does, or nothing after some seconds. Throws when
+   * nobody can tell, and the reason of `stopping`. What is asked past is acknowledged.
+   */
+  read: (after: number, stopping: AbortSignal) => Promise<Page>
+  /** Lets go of what it holds: another replica reads from now on. The next read begins anew. */
+  standBy: () => void
+}
 
-const batchSchema = z.array(cloudEventSchema.extend({ sequence: z.coerce.number().int() }))
+export type Question = { after: number; waitS: number; limit: number }
+
+export const WAIT_S = 5
+export const LIMIT = 500
+const TIMEOUT_MS = 10_000
+
+/** Pages as the producer's feed gives them, one long poll each. */
+export const createFeedPages = (
+  world: Pick<World<unknown>, 'fetch' | 'timers'>,
+  options: FeedOptions,
+): Pages => ({
+  read: (after, stopping) =>
+    readFeed(world, options, { after, waitS: WAIT_S, limit: LIMIT }, stopping),
+  standBy() {},
+})
 
 /** What comes after a position; throws when there is no usable answer, and the reason of `stopping`. */
 export async function readFeed(
   { fetch, timers }: Pick<World<unknown>, 'fetch' | 'timers'>,
   { source, baseUrl, token, types }: FeedOptions,
-  after: number,
+  { after, waitS, limit }: Question,
   stopping: AbortSignal,
 ): Promise<Page> {
-  const query = `after=${after}&wait=${WAIT_S}&limit=${LIMIT}&type=${types.join(',')}`
+  const query = `after=${after}&wait=${waitS}&limit=${limit}&type=${types.join(',')}`
   const ask = async (signal: AbortSignal): Promise<Page> => {
     const authorization = `Bearer ${await token(FEED_SCOPE)}`
     const response = await fetch(`${baseUrl}/events?${query}`, {
@@ -42,19 +64,9 @@ export async function readFeed(
       const text = (await response.text()).slice(0, 300)
       throw new Error(`the feed of ${source} answered ${response.status}: ${text}`)
     }
-    const events = batchSchema.parse(await response.json())
+    const events = z.array(loggedEventSchema).parse(await response.json())
     const position = z.coerce.number().int().min(after).parse(response.headers.get(POSITION_HEADER))
-    return { events: events.map((event) => ({ ...event, time: new Date(event.time) })), position }
+    return { events, position }
   }
   return withTimeout(timers, TIMEOUT_MS, (signal) => unlessAborted(stopping, ask(signal)))
-}
-
-/** Gives what `work` gives, or rejects with the signal's reason as soon as it aborts. */
-export function unlessAborted<Result>(signal: AbortSignal, work: Promise<Result>): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason)
-    if (signal.aborted) abort()
-    signal.addEventListener('abort', abort, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
 }

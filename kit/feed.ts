@@ -2,7 +2,8 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Authenticator } from './auth.ts'
 import type { Bell } from './bell.ts'
-import { acknowledge, readEvents, type EventPage, type LoggedEvent } from './event-log.ts'
+import { cloudEventSchema, toCloudEvent } from './cloud-event.ts'
+import { acknowledge, readEvents, type EventPage } from './event-log.ts'
 import type { Http } from './http.ts'
 import { problem, security } from './openapi.ts'
 import { Problem } from './problem.ts'
@@ -17,21 +18,6 @@ export const MAX_EVENTS = 1_000
 const DEFAULT_EVENTS = 500
 /** Acknowledgements that come sooner than this are not written: retention thinks in days. */
 const ACKNOWLEDGE_EVERY_MS = 5_000
-
-/** An event as it travels: CloudEvents 1.0 in JSON, with the extension `sequence`. */
-export const cloudEventSchema = z
-  .object({
-    specversion: z.literal('1.0'),
-    id: z.string(),
-    source: z.string().openapi({ example: '/things' }),
-    type: z.string().openapi({ example: 'thing.happened.v1' }),
-    subject: z.string().openapi({ description: 'The id of what it happened to.' }),
-    time: z.string(),
-    datacontenttype: z.literal('application/json'),
-    sequence: z.string().openapi({ description: 'Its number in the log: 1, 2, 3 … without gaps.' }),
-    data: z.record(z.string(), z.unknown()),
-  })
-  .openapi('CloudEvent')
 
 const number = (min: number, max: number, fallback: number) =>
   z.coerce.number().int().min(min).max(max).default(fallback)
@@ -96,7 +82,8 @@ export function addFeed(http: Http, { world, authenticator, bell, source }: Depe
       'content-type': 'application/cloudevents-batch+json',
       [POSITION_HEADER]: String(page.position),
     }
-    return new Response(JSON.stringify(page.events.map(toCloudEvent(source))), { headers }) as never
+    const sent = page.events.map((event) => toCloudEvent(source, event))
+    return new Response(JSON.stringify(sent), { headers }) as never
   })
 }
 
@@ -124,24 +111,3 @@ function createAcknowledgements({ db, clock }: Pick<World<unknown>, 'db' | 'cloc
     written.set(name, { after, atMs: nowMs })
   }
 }
-
-const toCloudEvent =
-  (source: string) =>
-  ({
-    sequence,
-    id,
-    type,
-    subject,
-    time,
-    data,
-  }: LoggedEvent): z.output<typeof cloudEventSchema> => ({
-    specversion: '1.0',
-    id,
-    source,
-    type,
-    subject,
-    time: time.toISOString(),
-    datacontenttype: 'application/json',
-    sequence: String(sequence),
-    data,
-  })

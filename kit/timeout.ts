@@ -24,3 +24,13 @@ export async function withTimeout<Result>(
     cancel()
   }
 }
+
+/** Gives what `work` gives, or rejects with the signal's reason as soon as it aborts. */
+export function unlessAborted<Result>(signal: AbortSignal, work: Promise<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}
