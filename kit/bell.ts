@@ -18,15 +18,11 @@ export type Bell = {
   isStopped: () => boolean
 }
 
-/** A bell on a channel, which it begins to listen to when somebody first waits. */
-export function createBell(
-  { db, timers }: Pick<World<unknown>, 'db' | 'timers'>,
-  channel: string,
-): Bell {
+/** A bell that is rung by hand. */
+export function createHandBell(timers: World<unknown>['timers']): Bell & { ring: () => void } {
   const waiting = new Set<() => void>()
   let rings = 0
   let stopped = false
-  let deafen: (() => void) | undefined
 
   function ring(): void {
     rings += 1
@@ -34,12 +30,11 @@ export function createBell(
   }
 
   return {
+    ring,
     rings: () => rings,
     isStopped: () => stopped,
     wait(seen, waitMs) {
-      if (stopped || waitMs <= 0) return Promise.resolve()
-      deafen ??= db.listen(channel, ring)
-      if (rings > seen) return Promise.resolve()
+      if (stopped || waitMs <= 0 || rings > seen) return Promise.resolve()
       return new Promise((resolve) => {
         const wake = () => {
           waiting.delete(wake)
@@ -52,8 +47,28 @@ export function createBell(
     },
     stop() {
       stopped = true
-      deafen?.()
       ring()
+    },
+  }
+}
+
+/** A bell on a channel, which it begins to listen to when somebody first waits. */
+export function createBell(
+  { db, timers }: Pick<World<unknown>, 'db' | 'timers'>,
+  channel: string,
+): Bell {
+  const bell = createHandBell(timers)
+  let deafen: (() => void) | undefined
+  return {
+    ...bell,
+    wait(seen, waitMs) {
+      if (bell.isStopped() || waitMs <= 0) return Promise.resolve()
+      deafen ??= db.listen(channel, bell.ring)
+      return bell.wait(seen, waitMs)
+    },
+    stop() {
+      deafen?.()
+      bell.stop()
     },
   }
 }

@@ -34,7 +34,7 @@ export const toCloudEvent = (
 })
 
 /** An event as it was sent, read back; what else it carries is passed over. */
-export const loggedEventSchema: z.ZodType<LoggedEvent> = z.object({
+export const loggedEventSchema = z.object({
   sequence: z.coerce.number().int().min(1),
   id: z.string(),
   type: z.string(),

@@ -34,6 +34,8 @@ test('settings become a frozen config, with defaults for what is absent or empty
       DATABASE_POOL_SIZE: 10,
       ADMISSION_TARGET_MS: 500,
       EVENT_RETENTION_DAYS: 30,
+      NATS_PREFIX: 'quartet',
+      NATS_REPLICAS: 1,
       PEER_URL: 'http://127.0.0.1:7000',
       KEY: 'secret text',
     })
@@ -51,6 +53,10 @@ test('every wrong variable is named with what it must be, and no value is told',
     DATABASE_POOL_SIZE: '1',
     ADMISSION_TARGET_MS: '0',
     EVENT_RETENTION_DAYS: '0',
+    NATS_URL: 'nats://127.0.0.1:4222,nats://user:secret-6@127.0.0.1',
+    NATS_CREDENTIALS_FILE: '/secret-7',
+    NATS_PREFIX: 'secret.8',
+    NATS_REPLICAS: '9',
     PEER_URL: 'ftp://secret-4',
     KEY: '/secret-5',
   })
@@ -59,6 +65,23 @@ test('every wrong variable is named with what it must be, and no value is told',
   }
   assert.match(message, /^things cannot start/)
   assert.doesNotMatch(message, /secret-/)
+})
+
+test('the servers of a broker are addresses, separated by commas; without them there is none', () => {
+  const read = (NATS_URL: string) =>
+    parseConfig('things', serviceSettings, { PORT: '1', DATABASE_URL, NATS_URL }).NATS_URL
+  assert.deepEqual(read('nats://a:4222, tls://b.example'), ['nats://a:4222', 'tls://b.example'])
+  assert.equal(read(''), undefined)
+  for (const wrong of [
+    'a:4222',
+    'http://a',
+    'nats://',
+    'nats://a,',
+    'nats://token@a',
+    'nats://a/b',
+  ]) {
+    assert.throws(() => read(wrong), /NATS_URL: must be nats:\/\/ or tls:\/\/ addresses/, wrong)
+  }
 })
 
 test('an empty port is a missing port, not port 0', () => {

@@ -3,26 +3,6 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import type { PrivateJwk } from './crypto.ts'
 
-/** The settings that every service has. */
-export const serviceSettings = {
-  HOST: z.string().default('127.0.0.1'),
-  PORT: z.coerce.number().int().min(0).max(65_535),
-  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
-  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'must be a postgres:// URL'),
-  DATABASE_POOL_SIZE: z.coerce.number().int().min(2).max(200).default(10),
-  /** Events that every subscriber has read are kept for this long. */
-  EVENT_RETENTION_DAYS: z.coerce.number().int().min(1).max(36_500).default(30),
-  /** Requests are shed where more than one of ten would take longer than this. */
-  ADMISSION_TARGET_MS: z.coerce.number().int().min(1).default(500),
-}
-
-/** A base URL of a peer, without a trailing slash. */
-export const peerUrl = (fallback: string) =>
-  z
-    .url({ protocol: /^https?$/ })
-    .default(fallback)
-    .transform((url) => url.replace(/\/+$/, ''))
-
 /** A setting that names a file, read at start: the value is the file's text, trimmed. */
 export const secretFile = () =>
   z.string().transform((path, context) => {
@@ -35,6 +15,49 @@ export const secretFile = () =>
       return z.NEVER
     }
   })
+
+/** The settings that every service has. */
+export const serviceSettings = {
+  HOST: z.string().default('127.0.0.1'),
+  PORT: z.coerce.number().int().min(0).max(65_535),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'must be a postgres:// URL'),
+  DATABASE_POOL_SIZE: z.coerce.number().int().min(2).max(200).default(10),
+  /** Events that every subscriber has read are kept for this long. */
+  EVENT_RETENTION_DAYS: z.coerce.number().int().min(1).max(36_500).default(30),
+  /** Requests are shed where more than one of ten would take longer than this. */
+  ADMISSION_TARGET_MS: z.coerce.number().int().min(1).default(500),
+  /** Servers of one NATS with JetStream, separated by commas. Without it there is no broker. */
+  NATS_URL: natsServers().optional(),
+  /** A `.creds` file, or one with a line `user:password`, or one with a token. */
+  NATS_CREDENTIALS_FILE: secretFile().optional(),
+  /** Begins the names of streams and subjects: two shops on one NATS need two. */
+  NATS_PREFIX: z
+    .string()
+    .regex(/^[a-z0-9-]{1,32}$/, 'must be up to 32 of a-z, 0-9 and -')
+    .default('quartet'),
+  /** Copies of each stream: 1, or 3 or 5 in a cluster. */
+  NATS_REPLICAS: z.coerce.number().int().min(1).max(5).default(1),
+}
+
+// Without user and password: an address may be told in a log.
+function natsServers() {
+  const form = /^(nats|tls):\/\/[^\s@/?#]+$/
+  return z
+    .string()
+    .transform((text) => text.split(',').map((url) => url.trim()))
+    .refine((urls) => urls.every((url) => form.test(url)), {
+      message:
+        'must be nats:// or tls:// addresses, separated by commas; credentials belong in NATS_CREDENTIALS_FILE',
+    })
+}
+
+/** A base URL of a peer, without a trailing slash. */
+export const peerUrl = (fallback: string) =>
+  z
+    .url({ protocol: /^https?$/ })
+    .default(fallback)
+    .transform((url) => url.replace(/\/+$/, ''))
 
 const serviceKey = z.object({
   kty: z.literal('OKP'),

@@ -1,5 +1,6 @@
 /** Owns the SQL of the event log as its readers see it: what comes after a position, and who has read how far. */
 import type { Tx } from './postgres.ts'
+import type { World } from './world.ts'
 
 export type LoggedEvent = {
   sequence: number
@@ -93,6 +94,46 @@ export function readSubject(tx: Tx, subject: string, limit: number): Promise<Eve
 export async function hasUnnumbered(tx: Tx, subject: string): Promise<boolean> {
   const rows = await tx.query('select from outbox where subject = $1 limit 1', [subject])
   return rows.length > 0
+}
+
+/**
+ * Up to `limit` events after a position, for the broker: a reader finds what is missing there in the
+ * feed. So nothing is read that is more than `furthest` behind the newest, or was dropped.
+ */
+export async function readToPublish(
+  tx: Tx,
+  { after, furthest, limit }: { after: number; furthest: number; limit: number },
+): Promise<LoggedEvent[]> {
+  return tx.query<LoggedEvent>(
+    `select sequence, id, type, subject, time, data from events
+     where sequence > greatest($1::bigint, (select last_sequence from event_counter) - $2::bigint)
+     order by sequence limit $3`,
+    [after, furthest, limit],
+  )
+}
+
+/**
+ * Tells the name of this log, which is given when it is first asked for: a log that was made anew
+ * begins with 1 again, and must not be taken for the one before.
+ */
+export function createLogId({
+  db,
+  ids,
+}: Pick<World<unknown>, 'db' | 'ids'>): () => Promise<string> {
+  const read = async () => {
+    const [row] = await db.query<{ log_id: string | null }>('select log_id from event_counter')
+    return row?.log_id ?? undefined
+  }
+  const give = async () => {
+    await db.query('update event_counter set log_id = $1 where log_id is null', [ids.next('log')])
+    return read()
+  }
+  let known: string | undefined
+  return async () => {
+    known ??= (await read()) ?? (await give())
+    if (known === undefined) throw new Error('the event log has no name')
+    return known
+  }
 }
 
 export type Subscriber = { name: string; acknowledged: number; seen_at: Date }

@@ -2,9 +2,10 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Authenticator } from './auth.ts'
 import { createBell, EVENTS_CHANNEL } from './bell.ts'
+import { createBrokering } from './brokering.ts'
 import { createEventRetention } from './event-retention.ts'
 import { createSequencer, type Sequencer } from './events.ts'
-import { readSubscribers } from './event-log.ts'
+import { createLogId, readSubscribers } from './event-log.ts'
 import { createEventTail, type EventTail } from './event-tail.ts'
 import { addFeed } from './feed.ts'
 import type { Http } from './http.ts'
@@ -13,6 +14,7 @@ import { isOutage } from './postgres.ts'
 import { Problem } from './problem.ts'
 import { listSetAside } from './set-aside.ts'
 import { createSubscription, type Subscription, type SubscriptionOptions } from './subscription.ts'
+import type { Metrics } from './telemetry.ts'
 import type { World } from './world.ts'
 
 export type Eventing = {
@@ -28,6 +30,7 @@ export type EventingOptions = {
   /** The service's name. */
   name: string
   authenticator: Pick<Authenticator, 'serviceOrAdmin' | 'admin'>
+  metrics: Metrics
   /** Whose events it reads, and what it does with them. */
   subscriptions?: SubscriptionOptions[]
 }
@@ -97,13 +100,18 @@ const routes = {
 export function createEventing(
   world: World<{ EVENT_RETENTION_DAYS: number }>,
   http: Http,
-  { name, authenticator, subscriptions = [] }: EventingOptions,
+  { name, authenticator, metrics, subscriptions = [] }: EventingOptions,
 ): Eventing {
+  const { broker } = world
   const sequencer = createSequencer(world)
   const retention = createEventRetention(world)
   const bell = createBell(world, EVENTS_CHANNEL)
-  addFeed(http, { world, authenticator, bell, source: `/${name}` })
-  const readers = subscriptions.map((options) => createSubscription(world, options))
+  const logId = createLogId(world)
+  addFeed(http, { world, authenticator, bell, source: `/${name}`, logId })
+  const brokering = broker && createBrokering(world, { name, broker, bell, logId, metrics })
+  const readers = subscriptions.map((options) =>
+    createSubscription(world, options, brokering?.pagesOf(options)),
+  )
 
   addAdministration(http, { world, authenticator, readers })
   return {
@@ -112,11 +120,12 @@ export function createEventing(
     start() {
       sequencer.start()
       retention.start()
+      brokering?.start()
       for (const reader of readers) reader.start()
     },
     async stop() {
       bell.stop()
-      await Promise.all(readers.map((reader) => reader.stop()))
+      await Promise.all([...readers, ...(brokering ? [brokering] : [])].map(({ stop }) => stop()))
       await retention.stop()
       await sequencer.stop()
     },

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { loggedEventSchema } from './cloud-event.ts'
 import type { LoggedEvent } from './event-log.ts'
-import { FEED_SCOPE, POSITION_HEADER } from './feed.ts'
+import { FEED_SCOPE, LOG_HEADER, POSITION_HEADER } from './feed.ts'
 import { unlessAborted, withTimeout } from './timeout.ts'
 import type { World } from './world.ts'
 
@@ -18,6 +18,9 @@ export type FeedOptions = {
 
 /** Events in order, and how far the log was read for them. */
 export type Page = { events: LoggedEvent[]; position: number }
+
+/** With the name of the log that was read. */
+export type FeedPage = Page & { log: string | undefined }
 
 /** Where a reader's pages come from. */
 export type Pages = {
@@ -52,9 +55,9 @@ export async function readFeed(
   { source, baseUrl, token, types }: FeedOptions,
   { after, waitS, limit }: Question,
   stopping: AbortSignal,
-): Promise<Page> {
+): Promise<FeedPage> {
   const query = `after=${after}&wait=${waitS}&limit=${limit}&type=${types.join(',')}`
-  const ask = async (signal: AbortSignal): Promise<Page> => {
+  const ask = async (signal: AbortSignal): Promise<FeedPage> => {
     const authorization = `Bearer ${await token(FEED_SCOPE)}`
     const response = await fetch(`${baseUrl}/events?${query}`, {
       headers: { authorization },
@@ -66,7 +69,7 @@ export async function readFeed(
     }
     const events = z.array(loggedEventSchema).parse(await response.json())
     const position = z.coerce.number().int().min(after).parse(response.headers.get(POSITION_HEADER))
-    return { events, position }
+    return { events, position, log: response.headers.get(LOG_HEADER) ?? undefined }
   }
   return withTimeout(timers, TIMEOUT_MS, (signal) => unlessAborted(stopping, ask(signal)))
 }

@@ -8,6 +8,7 @@ import { addFeed } from './feed.ts'
 import { createHttp, type Http } from './http.ts'
 import { createTestDatabase, createTestWorld, type TestDatabase } from './testing.ts'
 
+const logId = () => Promise.resolve('log_things')
 let database: TestDatabase
 let http: Http
 let bell: Bell
@@ -38,7 +39,7 @@ beforeEach(async () => {
     if (request.headers.has('x-stranger')) return Promise.reject(forbidden('no'))
     return Promise.resolve(reader)
   }
-  addFeed(http, { world, authenticator: { serviceOrAdmin }, bell, source: '/things' })
+  addFeed(http, { world, authenticator: { serviceOrAdmin }, bell, source: '/things', logId })
 })
 
 const append = async (...types: string[]) => {

@@ -13,6 +13,8 @@ import type { World } from './world.ts'
 export const FEED_SCOPE = 'events'
 /** How far the log was read for an answer: ask on from there, though no event may have come. */
 export const POSITION_HEADER = 'Events-Position'
+/** Which log was read: the broker may still hold events of another one that bore the same name. */
+export const LOG_HEADER = 'Events-Log'
 export const MAX_WAIT_S = 30
 export const MAX_EVENTS = 1_000
 const DEFAULT_EVENTS = 500
@@ -59,10 +61,14 @@ type Dependencies = {
   bell: Bell
   /** As CloudEvents name it, such as `/things`. */
   source: string
+  logId: () => Promise<string>
 }
 
 /** Adds the feed to a service. */
-export function addFeed(http: Http, { world, authenticator, bell, source }: Dependencies): void {
+export function addFeed(
+  http: Http,
+  { world, authenticator, bell, source, logId }: Dependencies,
+): void {
   const noteReader = createAcknowledgements(world)
   http.openapi(route, async (c) => {
     const reader = await authenticator.serviceOrAdmin(c.req.raw, FEED_SCOPE)
@@ -81,6 +87,7 @@ export function addFeed(http: Http, { world, authenticator, bell, source }: Depe
     const headers = {
       'content-type': 'application/cloudevents-batch+json',
       [POSITION_HEADER]: String(page.position),
+      [LOG_HEADER]: await logId(),
     }
     const sent = page.events.map((event) => toCloudEvent(source, event))
     return new Response(JSON.stringify(sent), { headers }) as never

@@ -8,7 +8,7 @@ import { createWholeFetch } from './whole-fetch.ts'
 import { listenToSupervisor, sayReady } from './supervised.ts'
 import { realRandom } from './random.ts'
 import { realClock, realTimers } from './time.ts'
-import { createRealWorld, type App, type Service, type WorldConfig } from './world.ts'
+import { closeWorld, createRealWorld, type App, type Service, type WorldConfig } from './world.ts'
 
 type RunConfig = WorldConfig & { HOST: string; PORT: number }
 
@@ -28,7 +28,7 @@ export async function runService<Config extends RunConfig>(
     clock: realClock,
     random: realRandom,
   })
-  const world = createRealWorld(service.name, config, peers.fetch)
+  const world = await createRealWorld(service.name, config, peers.fetch)
   await migrateWhenReachable(service, config, (error) =>
     world.log.warn({ error }, 'the database does not answer yet; trying again'),
   )
@@ -37,7 +37,7 @@ export async function runService<Config extends RunConfig>(
     host: config.HOST,
     port: config.PORT,
     onReplicas: peers.setReplicas,
-    onStopped: () => world.db.close(),
+    onStopped: () => closeWorld(world),
     onListening: (port) => world.log.info({ port }, 'listening'),
     onCrash: (error) => world.log.error({ error }, 'ended by an unexpected error'),
   })

@@ -17,6 +17,7 @@ import {
 } from './testing.ts'
 import type { Fetch } from './world.ts'
 
+const logId = () => Promise.resolve('log_things')
 const migrations = new URL('./fixtures/migrations/', import.meta.url)
 let producer: TestDatabase
 let consumer: TestDatabase
@@ -44,7 +45,7 @@ beforeEach(async () => {
   feed = createHttp(world, { name: 'x', title: 'x', description: 'x', accepting: () => true })
   const bell = createBell(world, EVENTS_CHANNEL)
   const authenticator = { serviceOrAdmin: () => Promise.resolve('reader') }
-  addFeed(feed, { world, authenticator, bell, source: '/things' })
+  addFeed(feed, { world, authenticator, bell, source: '/things', logId })
   stopFeed = bell.stop
 })
 afterEach(async () => {

@@ -11,6 +11,7 @@ import {
   createServiceSigner,
   type Role,
 } from './auth.ts'
+import type { Broker } from './broker.ts'
 import { createRealCrypto, publicHalf, type PrivateJwk } from './crypto.ts'
 import { createIds } from './ids.ts'
 import { silentLog, type Log } from './log.ts'
@@ -211,6 +212,7 @@ export function createTestWorld<Config>(parts: {
   db: Database
   clock?: TestClock
   fetch?: Fetch
+  broker?: Broker
 }): World<Config> & { clock: TestClock } {
   const clock = parts.clock ?? createTestClock()
   return {
@@ -222,6 +224,7 @@ export function createTestWorld<Config>(parts: {
     ids: createIds(clock, realRandom),
     crypto: createRealCrypto(),
     fetch: parts.fetch ?? createTestNetwork({}),
+    broker: parts.broker,
     log: testLog,
   }
 }

@@ -1,4 +1,5 @@
 /** Owns what a service may touch: its world, and the one place that builds the real one. */
+import { openBroker, type Broker, type BrokerConfig } from './broker.ts'
 import { createRealCrypto, type Crypto } from './crypto.ts'
 import { createIds, type Ids } from './ids.ts'
 import { createLog, type Log } from './log.ts'
@@ -19,6 +20,8 @@ export type World<Config> = {
   crypto: Crypto
   /** HTTP to peers. */
   fetch: Fetch
+  /** Carries events where there is one; the feed does where there is none. */
+  broker?: Broker | undefined
   log: Log
 }
 
@@ -42,14 +45,18 @@ export type Service<Config> = {
 }
 
 /** What the real world needs to know of a service. */
-export type WorldConfig = { DATABASE_URL: string; DATABASE_POOL_SIZE: number; LOG_LEVEL: string }
+export type WorldConfig = BrokerConfig & {
+  DATABASE_URL: string
+  DATABASE_POOL_SIZE: number
+  LOG_LEVEL: string
+}
 
-/** Builds the real world: real clock, timers, randomness, PostgreSQL, `fetch` and log. */
-export function createRealWorld<Config extends WorldConfig>(
+/** Builds the real world: real clock, timers, randomness, PostgreSQL, `fetch`, broker and log. */
+export async function createRealWorld<Config extends WorldConfig>(
   name: string,
   config: Config,
   peers: Fetch = (url, init) => fetch(url, init),
-): World<Config> {
+): Promise<World<Config>> {
   const log = createLog(name, config.LOG_LEVEL)
   const db = connectPostgres({
     url: config.DATABASE_URL,
@@ -68,6 +75,13 @@ export function createRealWorld<Config extends WorldConfig>(
     ids: createIds(realClock, realRandom),
     crypto: createRealCrypto(),
     fetch: peers,
+    broker: await openBroker(name, config),
     log,
   }
+}
+
+/** Closes what a real world holds open. */
+export async function closeWorld({ broker, db }: Pick<World<unknown>, 'broker' | 'db'>) {
+  await broker?.close()
+  await db.close()
 }

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import type { Broker } from '@quartet/kit/broker'
 import { createRealCrypto } from '@quartet/kit/crypto'
 import { silentLog } from '@quartet/kit/log'
 import { realRandom } from '@quartet/kit/random'
@@ -11,8 +12,9 @@ import {
   createTestNetwork,
   createTestWorld,
   whileAdvancing,
+  type TestClock,
 } from '@quartet/kit/testing'
-import type { App, Service } from '@quartet/kit/world'
+import type { App, Fetch, Service } from '@quartet/kit/world'
 import { ordersService } from '@quartet/orders/app'
 import { paymentsService } from '@quartet/payments/app'
 import { productsService } from '@quartet/products/app'
@@ -32,28 +34,17 @@ const PEERS = {
 
 type Fetches = Record<string, (request: Request) => Promise<Response>>
 
-/** Opens the services on databases of their own, which `close` drops. */
-export async function openInProcess() {
+/** Opens the services on databases of their own, which `close` drops; on a broker, where one is given. */
+export async function openInProcess(
+  brokerOf: (service: string) => Broker | undefined = () => undefined,
+) {
   const folder = mkdtempSync(path.join(tmpdir(), 'quartet-in-process-'))
   const settings = await makeSettings(folder)
   const clock = createTestClock()
   const fetches: Fetches = {}
   const databaseUrls: Record<string, string> = {}
   const ends: (() => Promise<void>)[] = []
-  const provider = createProvider({
-    dataFile: path.join(folder, 'record.jsonl'),
-    apiKey: API_KEY,
-    clock,
-    timers: clock.timers,
-    random: realRandom,
-    log: silentLog,
-    publicUrl: PEERS.PROVIDER_URL,
-    webhooks: {
-      url: `${PEERS.PAYMENTS_URL}/webhooks/simulated`,
-      secrets: [WEBHOOK_SECRET],
-      fetch: createTestNetwork(fetches),
-    },
-  })
+  const provider = newProvider(folder, clock, createTestNetwork(fetches))
   await provider.start()
   fetches[PEERS.PROVIDER_URL] = provider.fetch
 
@@ -62,10 +53,19 @@ export async function openInProcess() {
     databaseUrls[service.name] = database.url
     const config = service.readConfig({ ...settings, DATABASE_URL: database.url })
     const fetch = createTestNetwork(fetches)
-    const app = service.createApp(createTestWorld({ config, db: database.db, clock, fetch }))
+    const broker = brokerOf(service.name)
+    const world = createTestWorld({
+      config,
+      db: database.db,
+      clock,
+      fetch,
+      ...(broker && { broker }),
+    })
+    const app = service.createApp(world)
     fetches[`http://${service.name}.test`] = app.fetch
     ends.unshift(async () => {
       await app.stop()
+      await broker?.close()
       await database.drop()
     })
     await app.start()
@@ -94,6 +94,22 @@ export async function openInProcess() {
     },
   }
 }
+
+const newProvider = (folder: string, clock: TestClock, fetch: Fetch) =>
+  createProvider({
+    dataFile: path.join(folder, 'record.jsonl'),
+    apiKey: API_KEY,
+    clock,
+    timers: clock.timers,
+    random: realRandom,
+    log: silentLog,
+    publicUrl: PEERS.PROVIDER_URL,
+    webhooks: {
+      url: `${PEERS.PAYMENTS_URL}/webhooks/simulated`,
+      secrets: [WEBHOOK_SECRET],
+      fetch,
+    },
+  })
 
 async function makeSettings(folder: string) {
   const file = (name: string, text: string) => {

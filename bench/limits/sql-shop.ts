@@ -52,7 +52,7 @@ async function openService<Config extends WorldConfig>(
 ): Promise<Opened<Config>> {
   const config = service.readConfig(env)
   await migrate(config.DATABASE_URL, service.migrations)
-  const world = createRealWorld(service.name, config)
+  const world = await createRealWorld(service.name, config)
   const sequencer = createSequencer(world)
   sequencer.start()
   return { world, sequencer }

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import type { z } from 'zod'
+import { cloudEventSchema } from '../cloud-event.ts'
 import type { LoggedEvent } from '../event-log.ts'
 import type { NewEvent } from '../events.ts'
 import { findErased } from '../erased-subjects.ts'
 import { readFeed } from '../feed-reader.ts'
-import { cloudEventSchema, POSITION_HEADER } from '../feed.ts'
+import { POSITION_HEADER } from '../feed.ts'
 import type { Database } from '../postgres.ts'
 import type { SubscriptionOptions } from '../subscription.ts'
 import { realTimers } from '../time.ts'
@@ -95,7 +96,9 @@ export async function toldByExamples(subscription: SubscriptionOptions): Promise
     const headers = { [POSITION_HEADER]: String(Number.MAX_SAFE_INTEGER) }
     const fetch = () => Promise.resolve(Response.json(events, { headers }))
     const never = new AbortController().signal
-    return (await readFeed({ fetch, timers: realTimers }, subscription, 0, never)).events
+    const question = { after: 0, waitS: 0, limit: 1_000 }
+    const world = { fetch, timers: realTimers }
+    return (await readFeed(world, subscription, question, never)).events
   }
   return [await read(examples), await read(examples.map(withMore))]
 }

@@ -5,7 +5,7 @@ import { inData } from '../postgres/data-folder.ts'
 import type { JoinedPostgres } from '../postgres/join.ts'
 import { randomSecret, readOrMakeSecret } from '../secrets.ts'
 import type { Credentials } from './credentials.ts'
-import type { Plan, ProcessName } from './plan.ts'
+import { SERVICES, type Plan, type ProcessName } from './plan.ts'
 
 export type Environment = Record<string, string>
 
@@ -17,6 +17,8 @@ export const ENVIRONMENTS = 'QUARTET_ENVIRONMENTS'
 
 // Nothing else of this process's environment reaches a child.
 const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'TZ', 'NODE_OPTIONS', 'LOG_LEVEL']
+// Where there is a broker, the services share it.
+const BROKER = ['NATS_URL', 'NATS_CREDENTIALS_FILE', 'NATS_PREFIX', 'NATS_REPLICAS']
 
 /** Builds every process's environment; makes the secrets it names when they are not there yet. */
 export async function buildEnvironments(
@@ -26,7 +28,7 @@ export async function buildEnvironments(
 ): Promise<Record<ProcessName, Environment>> {
   const own = await ownSettings(plan, dataDir, credentials)
   const environmentOf = async (name: ProcessName): Promise<Environment> => ({
-    ...inherited(),
+    ...inherited(isService(name) ? [...INHERITED, ...BROKER] : INHERITED),
     HOST: '127.0.0.1',
     PORT: String(plan.ports[name]),
     ...(name === 'provider' ? {} : { DATABASE_URL: await postgres.urlOf(name) }),
@@ -44,8 +46,10 @@ export async function buildEnvironments(
   return { users, products, orders, payments, provider, gateway }
 }
 
-function inherited(): Environment {
-  const known = INHERITED.map((name) => [name, process.env[name]] as const)
+const isService = (name: ProcessName) => SERVICES.some((service) => service === name)
+
+function inherited(names: string[]): Environment {
+  const known = names.map((name) => [name, process.env[name]] as const)
   return Object.fromEntries(
     known.filter((entry): entry is [string, string] => entry[1] !== undefined),
   )

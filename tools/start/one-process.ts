@@ -4,7 +4,7 @@ import { createGatewayWorld } from '@quartet/gateway/world'
 import { migrate } from '@quartet/kit/migrate'
 import { listen, type HttpServer } from '@quartet/kit/server'
 import { sayReady } from '@quartet/kit/supervised'
-import { createRealWorld } from '@quartet/kit/world'
+import { closeWorld, createRealWorld } from '@quartet/kit/world'
 import type { App, Fetch, Service, WorldConfig } from '@quartet/kit/world'
 import { ordersService } from '@quartet/orders/app'
 import { paymentsService } from '@quartet/payments/app'
@@ -64,12 +64,12 @@ async function openService<C extends Config>(
 ): Promise<Part> {
   const config = service.readConfig(env)
   await migrate(config.DATABASE_URL, service.migrations)
-  const world = createRealWorld(service.name, config, peers)
+  const world = await createRealWorld(service.name, config, peers)
   return {
     name: service.name,
     config,
     app: service.createApp(world),
-    close: () => world.db.close(),
+    close: () => closeWorld(world),
   }
 }
 

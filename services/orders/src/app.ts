@@ -50,6 +50,7 @@ function createApp(world: World<Config>): App {
   const eventing = createEventing(world, http, {
     name: 'orders',
     authenticator,
+    metrics,
     subscriptions: [
       paymentsSubscription(world, {
         baseUrl: config.PAYMENTS_URL,

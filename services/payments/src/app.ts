@@ -54,6 +54,7 @@ function createApp(world: World<Config>): App {
   const eventing = createEventing(world, http, {
     name: 'payments',
     authenticator,
+    metrics,
     subscriptions: [usersSubscription(erasure, config.USERS_URL, (scope) => sign('users', scope))],
   })
   const { sequencer } = eventing

@@ -47,6 +47,7 @@ function createApp(world: World<Config>): App {
   const eventing = createEventing(world, http, {
     name: 'products',
     authenticator,
+    metrics,
     subscriptions: [
       ordersSubscription(world, config.ORDERS_URL, (scope) => sign('orders', scope)),
       usersSubscription(erasure, config.USERS_URL, (scope) => sign('users', scope)),

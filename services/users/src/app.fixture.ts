@@ -24,6 +24,8 @@ export const testConfig: Config = Object.freeze({
   DATABASE_POOL_SIZE: 10,
   ADMISSION_TARGET_MS: 500,
   EVENT_RETENTION_DAYS: 30,
+  NATS_PREFIX: 'quartet',
+  NATS_REPLICAS: 1,
   PRODUCTS_URL: 'http://products.test',
   ORDERS_URL: 'http://orders.test',
   PAYMENTS_URL: 'http://payments.test',

@@ -44,7 +44,7 @@ function createApp(world: World<Config>): App {
   })
   const access = createAccess(world, ownAnd(ring.keySets, services))
   const credentials = createCredentials(world)
-  const eventing = createEventing(world, http, { name: 'users', authenticator: access })
+  const eventing = createEventing(world, http, { name: 'users', authenticator: access, metrics })
   const { sequencer } = eventing
   const tokens = createTokens(world, ring)
   addUserRoutes(http, { world, access, credentials, sequencer })
