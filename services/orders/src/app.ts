@@ -35,10 +35,7 @@ function createApp(world: World<Config>): App {
     accepting: () => accepting,
     metrics,
   })
-  const keySets = createKeySets(world, {
-    users: config.USERS_URL,
-    products: config.PRODUCTS_URL,
-  })
+  const keySets = createKeySets(world, { users: config.USERS_URL, products: config.PRODUCTS_URL })
   const erasure = createErasure(world, forgetOrders)
   const authenticator = createAuthenticator(world, {
     audience: 'orders',
