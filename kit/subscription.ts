@@ -1,10 +1,18 @@
 /** Owns a subscription: one replica at a time reads another service's events and has them applied, for as long as it lives. */
 import { applyPage, replayEvents, type Handler } from './apply-events.ts'
-import { createFeedPages, type FeedOptions, type Pages } from './feed-reader.ts'
+import { createFeedPages, LIMIT, type FeedOptions, type Pages } from './feed-reader.ts'
 import { createLeasedWork, type LeasedWork } from './leased-work.ts'
+import { unlessAborted } from './timeout.ts'
 import type { World } from './world.ts'
 
-export type SubscriptionOptions = FeedOptions & Handler
+export type SubscriptionOptions = FeedOptions &
+  Handler & {
+    /**
+     * Milliseconds between two pages, unless the log is far ahead: what comes meanwhile is asked for,
+     * applied and committed together, which costs less. An event that comes alone waits for nothing.
+     */
+    gatherMs?: number
+  }
 
 export type Subscription = LeasedWork & {
   source: string
@@ -26,13 +34,16 @@ export function createSubscription(
   options: SubscriptionOptions,
   pages: Pages = createFeedPages(world, options),
 ): Subscription {
-  const { source } = options
+  const { source, gatherMs = 0 } = options
   const work = createLeasedWork(world, {
     key: { table: 'subscriptions', source },
     async step({ position, renew, stopping }) {
       const page = await pages.read(position, stopping)
       if (page.position === position) return position
-      return applyPage(world, options, renew(), { from: position, page })
+      const to = await applyPage(world, options, renew(), { from: position, page })
+      if (gatherMs > 0 && page.position - position < LIMIT)
+        await unlessAborted(stopping, world.timers.sleep(gatherMs))
+      return to
     },
     standBy: pages.standBy,
     words: {

@@ -70,6 +70,8 @@ export function paymentsSubscription(
     baseUrl,
     token,
     types: WAKING,
+    // Most payments tell orders nothing new: those of customers who wait come among them.
+    gatherMs: 100,
     async apply(tx, events) {
       const ids = events.flatMap(({ data }) => paymentMoved.parse(data).order_id ?? [])
       const now = new Date(clock.now())

@@ -44,6 +44,8 @@ export function ordersSubscription(
     baseUrl,
     token,
     types: ['order.confirmed.v1'],
+    // Nobody waits for a sale to be booked.
+    gatherMs: 100,
     apply: (tx, events) =>
       sell(
         world,
