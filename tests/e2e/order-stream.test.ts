@@ -169,6 +169,37 @@ test('who listens is told in a moment', async (t) => {
   t.diagnostic(`told of the confirmation ${sorted.join(', ')} ms after POST /payments was answered`)
 })
 
+test('3-D Secure at an order that is paid later: the stream says each time what its customer must do', async () => {
+  const as = await logInByBrowser(2)
+  const { id } = await post(as, '/orders', { line_items })
+  const stream = listenTo(String(id), as)
+  const asked = async (count: number) => {
+    await until(async () => stream.messages.length === 1 + count, 20_000)
+    const { type, order } = stream.messages.at(-1) ?? assert.fail()
+    assert.equal(type, 'action_required')
+    return order as { payment_status: string; next_action: { url: string } | null }
+  }
+  assert.equal((await asked(1)).payment_status, 'requires_payment_method')
+  // The bank asks, the buyer declines, and tries once more.
+  let count = 1
+  for (const decision of ['decline', 'approve']) {
+    const card = { order_id: id, payment_method: 'pm_card_threeDSecureRequired' }
+    await post(as, '/payments', card)
+    const { payment_status, next_action } = await asked((count += 1))
+    assert.equal(payment_status, 'requires_action')
+    const body = new URLSearchParams({ decision })
+    const decided = await fetch(String(next_action?.url), { method: 'POST', body })
+    assert.ok(decided.ok)
+    if (decision === 'approve') continue
+    const again = await asked((count += 1))
+    assert.deepEqual([again.payment_status, again.next_action], ['requires_payment_method', null])
+  }
+  await until(async () => stream.has('confirmed'), 20_000)
+  await fulfill(String(id))
+  await stream.over
+  withoutDoubles(stream.messages)
+})
+
 test('rule 23: while orders and the gateway are restarted one by one, and lines are cut, every stream tells its order’s life', async (t) => {
   const seed = Date.now() % 100_000
   t.diagnostic(`seed ${seed}`)
