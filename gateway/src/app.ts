@@ -11,13 +11,14 @@ import { addBrowserRoutes } from './browser/routes.ts'
 import { createSessions } from './browser/session.ts'
 import { readConfig, type Config } from './config.ts'
 import { createEventStreams } from './event-streams.ts'
-import { nameRequest, protect, type RequestNames } from './headers.ts'
+import { nameRequest, protect, protectPage, type RequestNames } from './headers.ts'
 import { clientAddress } from './limits/client-address.ts'
 import { createCounter, type SharedCounts } from './limits/counter.ts'
 import { createLimits } from './limits/limits.ts'
 import { explain, notFound } from './problems.ts'
 import { SERVICE_OF } from './route-table.ts'
 import { createServices } from './services.ts'
+import { createWebPages } from './web/pages.ts'
 
 /** All that the gateway may touch. */
 export type GatewayWorld = Pick<
@@ -55,6 +56,7 @@ function createApp(world: GatewayWorld): Edge {
   const pages = createPages(world, metrics, () => accepting)
   addBrowserRoutes(pages, { limits, sessions, askUsers: services.askUsers, publicOrigin })
   const streams = createEventStreams()
+  const webPages = createWebPages(config.WEB_ROOT ?? new Map())
   const api = createApi(world, { metrics, services, limits, sessions, cookies, publicOrigin })
   return {
     async fetch(request, { incoming } = {}) {
@@ -63,12 +65,14 @@ function createApp(world: GatewayWorld): Edge {
       const peer = incoming?.socket?.remoteAddress
       const address = clientAddress(peer, forwardedFor, config.TRUSTED_PROXIES)
       const url = new URL(request.url)
+      const said = { requestId: names.requestId, isHttps }
+      const page = webPages(request, url)
+      if (page !== undefined) return toResponse(protectPage(page, said))
       const answer = isApi(url)
         ? await api({ request, url, names, address })
         : await toWholeAnswer(await pages.fetch(request, { names, address }))
       const isPersonal = request.headers.has('authorization') || request.headers.has('cookie')
-      const { requestId } = names
-      return toResponse(protect(streams.pass(answer), { requestId, isPersonal, isHttps }))
+      return toResponse(protect(streams.pass(answer), { ...said, isPersonal }))
     },
     start: () => Promise.resolve(),
     drain: streams.end,

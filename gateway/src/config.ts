@@ -1,6 +1,7 @@
 /** Owns the settings of the gateway: the only reader of its environment. */
 import { parseConfig, peerUrl, serviceSettings } from '@quartet/kit/config'
 import { z } from 'zod'
+import { webRoot } from './web/web-root.ts'
 
 const { HOST, PORT, LOG_LEVEL, DATABASE_URL, DATABASE_POOL_SIZE } = serviceSettings
 const perMinute = (fallback: number) => z.coerce.number().int().min(1).default(fallback)
@@ -14,6 +15,8 @@ const settings = {
   DATABASE_POOL_SIZE: DATABASE_POOL_SIZE.default(2),
   /** Where browsers reach the shop: https makes cookies Secure. */
   PUBLIC_URL: peerUrl('http://127.0.0.1:8080'),
+  /** A folder of built pages, served at `/`; without one the gateway tells there what is where. */
+  WEB_ROOT: webRoot().optional(),
   /** How many proxies in front write X-Forwarded-For. */
   TRUSTED_PROXIES: z.coerce.number().int().min(0).max(10).default(0),
   SIGN_INS_PER_MINUTE: perMinute(30),

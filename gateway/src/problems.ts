@@ -18,4 +18,8 @@ export function explain(
 }
 
 export const notFound = () =>
-  new Problem('not_found', 'Not found', { detail: 'GET / lists what is where.' })
+  new Problem('not_found', 'Not found', {
+    detail: 'GET / as application/json lists what is where.',
+    // What one replica does not have, the next may: caches keep a 404 that says nothing of itself.
+    headers: { 'cache-control': 'no-store' },
+  })
