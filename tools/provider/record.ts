@@ -4,7 +4,7 @@ import { open, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Log } from '@quartet/kit/log'
 import type { RecordEntry } from './contract.ts'
-import { lockFile } from './file-lock.ts'
+import { lockFile } from '../file-lock.ts'
 import { decodeLine, encodeLine, isTornLine } from './record-line.ts'
 
 /** The part of a file handle that the record uses. */

@@ -1,6 +1,7 @@
 /** Owns `npm start`: the shop in this terminal until a signal ends it. */
 import { runProgram } from '../explained.ts'
 import { readStartOptions } from './options.ts'
+import { buildPages, STOREFRONT, type Pages } from './pages.ts'
 import { showEvent, showShop } from './screen.ts'
 import { startShop, type Shop } from './shop.ts'
 
@@ -23,7 +24,13 @@ async function main(): Promise<void> {
     () => shop,
   )
   try {
-    shop = await startShop({ ...options, onEvent: showEvent, signal: abort.signal })
+    const { pages, ...asked } = options
+    shop = await startShop({
+      ...asked,
+      ...(pages ? { pages: builtPages } : {}),
+      onEvent: showEvent,
+      signal: abort.signal,
+    })
   } catch (error) {
     if (!abort.signal.aborted) throw error
     return process.exit(130)
@@ -33,6 +40,11 @@ async function main(): Promise<void> {
   await shop.stop()
   console.log('Stopped. The data is kept; npm start goes on from here.')
   process.exit(0)
+}
+
+function builtPages(signal: AbortSignal | undefined): Promise<Pages> {
+  const onBuild = () => showEvent({ type: 'progress', text: "Building the shop's pages" })
+  return buildPages({ ...STOREFRONT, onBuild, signal })
 }
 
 /** Resolves at the first signal; a second one, unless it is the same keystroke, ends everything at once. */

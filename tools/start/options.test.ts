@@ -15,12 +15,14 @@ test('all options are taken', () => {
     'd',
     '--fresh',
     '--one-process',
+    '--no-pages',
   ])
   const dataDir = resolve(process.env['INIT_CWD'] ?? process.cwd(), 'd')
-  const alone = { oneProcess: true, replicas: {} }
+  const alone = { oneProcess: true, replicas: {}, pages: false }
   assert.deepEqual(options, { portBase: 15_000, dataDir, fresh: true, ...alone })
   const several = readStartOptions(['--replicas', 'orders=2,gateway=8'])
   assert.deepEqual(several?.replicas, { orders: 2, gateway: 8 })
+  assert.equal(several?.pages, true)
 })
 
 test('what is unknown or makes no sense is refused in a sentence', () => {

@@ -15,6 +15,8 @@ export type StartOptions = {
   oneProcess: boolean
   /** How many of each; one where nothing is said. */
   replicas: Replicas
+  /** Whether the gateway serves the web pages, which are built where they are missing or old. */
+  pages: boolean
 }
 
 export type Replicas = Partial<Record<ScalableName, number>>
@@ -31,6 +33,7 @@ const HELP = `Starts the whole shop: four services, PostgreSQL, a card processor
   npm start -- --one-process         services and gateway in one process
   npm start -- --replicas orders=2,products=2
                                      more than one of a service, or of the gateway
+  npm start -- --no-pages            the services alone, without building the shop's web pages
   npm start -- --help                this text
 
   npm run status                     what runs where, and how it is
@@ -50,6 +53,7 @@ export function readStartOptions(args: string[]): StartOptions | undefined {
     fresh: { type: 'boolean' },
     'one-process': { type: 'boolean' },
     replicas: { type: 'string' },
+    'no-pages': { type: 'boolean' },
     'port-base': { type: 'string' },
     data: { type: 'string' },
   })
@@ -67,6 +71,7 @@ export function readStartOptions(args: string[]): StartOptions | undefined {
     fresh: values['fresh'] === true,
     oneProcess,
     replicas: readReplicas(values['replicas']),
+    pages: values['no-pages'] !== true,
   }
 }
 

@@ -15,11 +15,17 @@ const yellow = paint(33)
 /** One line for what just happened. */
 export function showEvent(event: ShopEvent): void {
   if (event.type === 'progress') return console.log(dim(`${event.text} ...`))
+  if (event.type === 'no-pages') return console.log(yellow(describeNoPages(event)))
   const time = dim(new Date().toTimeString().slice(0, 8))
   console.log(`${time} ${describeEvent(event)}`)
 }
 
-function describeEvent(event: Exclude<ShopEvent, { type: 'progress' }>): string {
+function describeNoPages({ reason, logFile }: Extract<ShopEvent, { type: 'no-pages' }>): string {
+  const more = logFile === undefined ? '' : ` All that the builder said: ${logFile}`
+  return `The shop's pages could not be built, so all else starts without them: ${reason}.${more}`
+}
+
+function describeEvent(event: Exclude<ShopEvent, { type: 'progress' | 'no-pages' }>): string {
   if (event.type === 'process-back') return green(`${event.name} is back`)
   if (event.type === 'process-frozen') return yellow(`${event.name} says nothing; ending it`)
   if (event.type === 'recovered') return green('PostgreSQL is back')
@@ -50,6 +56,7 @@ export function showShop(shop: Shop, seconds: number): void {
   const page = [
     '',
     bold(`Quartet is running: ready after ${seconds.toFixed(1)} s.`),
+    ...(shop.hasPages ? [`Open the shop: ${green(`http://localhost:${shop.ports.gateway}`)}`] : []),
     '',
     dim(head),
     ...lines,

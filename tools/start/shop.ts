@@ -13,18 +13,24 @@ import { waitUntilReady } from './health.ts'
 import { openFrontDoor } from './front-door.ts'
 import { keepProcess, type KeptProcess, type ProcessEvent } from './kept-process.ts'
 import type { Replicas, StartOptions } from './options.ts'
+import type { Pages } from './pages.ts'
 import { isScalable, planShop, PROCESSES, SERVICES, type Plan, type ProcessName } from './plan.ts'
 import { createReplicaSet, type ReplicaSet, type Report } from './replica-set.ts'
 import { removeRunFile, writeRunFile } from './run-file.ts'
 import { change, createRunning, processesOf, type Running } from './running.ts'
 
-export type ShopEvent = { type: 'progress'; text: string } | ProcessEvent | PostgresEvent
+export type ShopEvent =
+  | { type: 'progress'; text: string }
+  | { type: 'no-pages'; reason: string; logFile?: string }
+  | ProcessEvent
+  | PostgresEvent
 
-export type ShopOptions = Omit<StartOptions, 'replicas'> & {
+export type ShopOptions = Omit<StartOptions, 'replicas' | 'pages'> & {
   replicas?: Replicas
   /** Settings of processes, beside those that they get anyway. */
   env?: Partial<Record<ProcessName, Environment>>
-
+  /** Gives the web pages that the gateway serves; without it, or without a folder, it serves none. */
+  pages?: (signal: AbortSignal | undefined) => Promise<Pages>
   onEvent?: (event: ShopEvent) => void
   /** Gives up a start that is under way. */
   signal?: AbortSignal
@@ -35,6 +41,8 @@ export type Shop = {
   urls: Plan['urls']
   ports: Plan['ports']
   credentials: Credentials
+  /** Whether the gateway serves web pages. */
+  hasPages: boolean
   /** As they are now, by name: `orders` is one replica of orders, `orders-2` another. */
   readonly processes: ReadonlyMap<string, KeptProcess>
   /** Sends a signal to the first replica of a service, which is started again if it dies. */
@@ -90,7 +98,7 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
   try {
     const credentials = await readOrMakeCredentials(claimed.dataDir, process.env)
     const built = await buildEnvironments(plan, claimed, credentials)
-    const environments = withSettings(built, options.env ?? {})
+    const environments = withSettings(built, options.env ?? {}, await webRoot(options))
     const opening = { ...claimed, options, plan, credentials, environments, running }
     running.control = await openControl((command, say) => change(running, command, say))
     await Promise.race([open(opening), rejectOnAbort(options.signal)])
@@ -99,6 +107,7 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
       urls: plan.urls,
       ports: { ...plan.ports, postgres: claimed.postgres.port },
       credentials,
+      hasPages: environments.gateway['WEB_ROOT'] !== undefined,
       get processes() {
         return processesOf(running)
       },
@@ -115,10 +124,20 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
 function withSettings(
   built: Record<ProcessName, Environment>,
   extra: Partial<Record<ProcessName, Environment>>,
+  web: Environment,
 ): Record<ProcessName, Environment> {
-  const merged = { ...built }
-  for (const name of PROCESSES) merged[name] = { ...built[name], ...extra[name] }
+  const merged = { ...built, gateway: { ...built.gateway, ...web } }
+  for (const name of PROCESSES) merged[name] = { ...merged[name], ...extra[name] }
   return merged
+}
+
+/** What tells the gateway where its pages are; whatever keeps them from being built, the rest starts. */
+async function webRoot({ pages, signal, onEvent }: ShopOptions): Promise<Environment> {
+  const built = await pages?.(signal)
+  if (built === undefined) return {}
+  if (built.folder !== undefined) return { WEB_ROOT: built.folder }
+  onEvent?.({ type: 'no-pages', ...built })
+  return {}
 }
 
 async function open(shop: Opening): Promise<void> {

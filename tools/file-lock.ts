@@ -1,4 +1,4 @@
-/** Owns the lock that keeps a second process away from a record. */
+/** Owns the lock that keeps a second process away from what one may do alone. */
 import { DatabaseSync } from 'node:sqlite'
 
 const WAIT_MS = 500
