@@ -89,7 +89,8 @@ export function createApi(world: GatewayWorld, parts: Parts): Api {
 }
 
 /** Tries a password, or makes an account. */
-const isSigningIn = ({ pathname }: URL) => /^\/api\/(?:sessions|users)\/?$/.test(pathname)
+const isSigningIn = ({ pathname }: URL) =>
+  /^\/api\/(?:sessions|guests|users|users\/[^/]+\/claim)\/?$/.test(pathname)
 
 // It shows what was added on the way (RFC 9110, 9.3.8), and no service has a use for it.
 const traceRefused = () => new Problem('method_not_allowed', 'TRACE is not answered here')

@@ -7,6 +7,7 @@ export type Target = { service: string; step: string; url: string }
 /** The first step of a path below `/api` and the service that answers it. */
 export const SERVICE_OF = {
   users: 'users',
+  guests: 'users',
   sessions: 'users',
   products: 'products',
   categories: 'products',

@@ -1,4 +1,4 @@
-/** Owns `/browser/session`: logging in, who is logged in, logging out, for pages that never see a token. */
+/** Owns `/browser`: logging in, coming as a guest, who it is, logging out, for pages that never see a token. */
 import { limitedBody } from '@quartet/kit/body-limit'
 import { Problem } from '@quartet/kit/problem'
 import type { Hono } from 'hono'
@@ -17,6 +17,8 @@ type Dependencies = {
 }
 
 const PATH = '/browser/session'
+/** Paths that begin a session, and where users begins it. */
+const BEGINNINGS = { [PATH]: '/sessions', '/browser/guest': '/guests' } as const
 
 export function addBrowserRoutes(
   http: Hono<Env>,
@@ -30,11 +32,13 @@ export function addBrowserRoutes(
     return next()
   })
 
-  http.post(PATH, async (c) => {
-    checkSameOrigin(c.req.raw, publicOrigin) // another site must not log a browser in either
-    const { answer, setCookies } = await sessions.logIn(await c.req.arrayBuffer())
-    return withCookies(answer, setCookies)
-  })
+  for (const [path, at] of Object.entries(BEGINNINGS)) {
+    http.post(path, async (c) => {
+      checkSameOrigin(c.req.raw, publicOrigin) // another site must not log a browser in either
+      const { answer, setCookies } = await sessions.begin(at, await c.req.arrayBuffer())
+      return withCookies(answer, setCookies)
+    })
+  }
 
   http.get(PATH, async (c) => {
     const { accessToken, setCookies } = await sessions.ride(c.req.raw.headers)

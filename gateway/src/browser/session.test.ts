@@ -31,6 +31,11 @@ function usersOf(nowS: () => number) {
         return Response.json({ code: 'invalid_credentials' }, { status: 401 })
       return Response.json({ ...pair(0), user: { id: 'usr_1', name: 'Ada' } }, { status: 201 })
     }
+    if (pathname === '/guests') {
+      const { name } = (await request.json()) as { name: string }
+      const user = { id: 'usr_1', name, guest: true }
+      return Response.json({ ...pair(0), user }, { status: 201 })
+    }
     if (pathname === '/sessions/current') return new Response(null, { status: 204 })
     return Response.json({ id: pathname.split('/').at(-1), name: 'Ada' })
   }
@@ -80,6 +85,25 @@ test('a log-in tells who it is and keeps both tokens from scripts, other sites a
   assert.equal(answer.headers.get('cache-control'), 'no-store')
   const refused = await shop.ask('/browser/session', post({ email: 'a@b.test', password: 'no' }))
   assert.deepEqual([refused.status, refused.headers.getSetCookie()], [401, []])
+})
+
+test('a guest gets the same cookies without a password, and is told to be one', async () => {
+  const shop = openShop()
+  const answer = await shop.ask('/browser/guest', post({ email: 'a@b.test', name: 'Ada' }))
+  const text = await answer.clone().text()
+  const { user } = (await answer.json()) as { user: unknown }
+  assert.deepEqual(user, { id: 'usr_1', name: 'Ada', guest: true })
+  assert.doesNotMatch(text, /token|refresh-/)
+  assert.deepEqual(shop.users.asked, ['POST /guests'])
+  for (const cookie of answer.headers.getSetCookie()) {
+    assert.match(cookie, /; HttpOnly.*; SameSite=Strict/)
+  }
+  const ordered = await shop.ask('/api/orders', { headers: { cookie: jarOf(answer) } })
+  const { headers } = (await ordered.json()) as { headers: Record<string, string> }
+  assert.match(headers['authorization'] ?? '', /^Bearer h\./)
+  const foreign = post({ email: 'a@b.test', name: 'Ada' }, { 'sec-fetch-site': 'cross-site' })
+  assert.equal((await shop.ask('/browser/guest', foreign)).status, 403)
+  assert.equal((await shop.ask('/browser/guest')).status, 404) // GET tells nobody anything
 })
 
 test('over https the cookies are Secure and bound to the host', async () => {

@@ -10,10 +10,14 @@ type SessionWorld = Pick<World<unknown>, 'clock' | 'log'>
 /** What a request that rides on a session sends on, and the cookies that its answer sets. */
 type Ride = { accessToken: string | undefined; setCookies: string[] }
 
+/** What the page is told, and the cookies that keep what it is not. */
+type Begun = { answer: Response; setCookies: string[] }
+
 export type Sessions = {
   /** The session of a request: renewed when it is about to end, over when users refuses it. */
   ride: (headers: Headers) => Promise<Ride>
-  logIn: (credentials: ArrayBuffer) => Promise<{ answer: Response; setCookies: string[] }>
+  /** Begins one at users: that of an account, by its credentials, or that of a new guest. */
+  begin: (at: '/sessions' | '/guests', body: ArrayBuffer) => Promise<Begun>
   /** Ends the session at users, and in the browser in any case. */
   logOut: (headers: Headers) => Promise<string[]>
 }
@@ -46,12 +50,8 @@ export function createSessions(
       if (leftS > 0) return { accessToken: access, setCookies: [] }
       throw usersUnavailable()
     },
-    async logIn(credentials) {
-      const answer = await askUsers('/sessions', {
-        method: 'POST',
-        headers: JSON_TYPE,
-        body: credentials,
-      })
+    async begin(at, body) {
+      const answer = await askUsers(at, { method: 'POST', headers: JSON_TYPE, body })
       if (!answer.ok) return { answer, setCookies: [] }
       const made = session.parse(await answer.json())
       const expiresAt = new Date(world.clock.now() + made.refresh_expires_in * 1_000)

@@ -64,7 +64,7 @@ test('an address that asks too often is told when to come back; others are not c
   assert.equal((await ask('/api/products', {}, '10.0.0.1')).status, 200)
 })
 
-test('log-ins and registrations of one address are counted together, wherever they come in', async () => {
+test('log-ins, guests, claims and registrations of one address are counted together, wherever they come in', async () => {
   const { ask } = openGateway({}, { config: few })
   const headers = { 'sec-fetch-site': 'same-origin', 'content-type': 'application/json' }
   const post = (path: string) => ask(path, { method: 'POST', body: '{}', headers }, '10.0.0.1')
@@ -73,10 +73,13 @@ test('log-ins and registrations of one address are counted together, wherever th
     await post('/api/users'),
     await post('/api/sessions/'),
     await post('/browser/session'),
+    await post('/api/guests'),
+    await post('/browser/guest'),
+    await post('/api/users/usr_1/claim'),
   ]
   assert.deepEqual(
     answers.map(({ status }) => status),
-    [200, 200, 429, 429],
+    [200, 200, 429, 429, 429, 429, 429],
   )
   assert.equal((await ask('/api/products', {}, '10.0.0.1')).status, 200)
 })

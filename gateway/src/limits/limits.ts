@@ -1,4 +1,4 @@
-/** Owns how often somebody may ask: by address, by account, and less often for log-ins and registrations. */
+/** Owns how often somebody may ask: by address, by account, and less often for log-ins, guests and registrations. */
 import type { Authenticator } from '@quartet/kit/auth'
 import { Problem } from '@quartet/kit/problem'
 import type { World } from '@quartet/kit/world'

@@ -55,6 +55,8 @@ export type UpdateCommand = {
   keptSessionId?: string | undefined
   /** Change nothing unless the password is still this one. */
   ifPasswordHash?: string | null | undefined
+  /** Change nothing unless it is a guest still. */
+  ifGuest?: boolean
 }
 
 export type UpdateOutcome =
@@ -62,6 +64,7 @@ export type UpdateOutcome =
   | { kind: 'not_found' }
   | { kind: 'email_taken' }
   | { kind: 'password_changed' }
+  | { kind: 'no_guest'; user: User }
 
 /** Changes users. A changed password ends their other sessions in the same commit. */
 export async function updateUsers(
@@ -84,10 +87,11 @@ function updateOnce(world: Dependencies, commands: UpdateCommand[]): Promise<Upd
   return world.db.transaction(async (tx) => {
     const ids = commands.map(({ id }) => id)
     const users = new Map((await lockUsers(tx, ids)).map((user) => [user.id, user]))
-    const taken = await findTakenEmails(
-      tx,
-      commands.flatMap(({ changes }) => changes.email ?? []),
-    )
+    const wanted = commands.flatMap(({ id, changes }) => {
+      const own = changes.guest === undefined ? undefined : users.get(id)?.email
+      return [changes.email, own].filter((email) => email !== undefined)
+    })
+    const taken = await findTakenEmails(tx, wanted)
     const changed = new Map<string, { user: User; fields: string[] }>()
     const keptSessions: string[] = []
     const outcomes = commands.map((command): UpdateOutcome => {
@@ -97,10 +101,11 @@ function updateOnce(world: Dependencies, commands: UpdateCommand[]): Promise<Upd
       if (ifPasswordHash !== undefined && ifPasswordHash !== before.passwordHash) {
         return { kind: 'password_changed' }
       }
+      if (command.ifGuest === true && !before.guest) return { kind: 'no_guest', user: before }
       const { user, changed: fields } = applyChanges(before, changes, now)
-      if (fields.includes('email') && taken.has(user.email)) return { kind: 'email_taken' }
+      if (takesEmail(user, fields) && taken.has(user.email)) return { kind: 'email_taken' }
       if (fields.length === 0) return { kind: 'updated', user }
-      taken.add(user.email)
+      if (!user.guest) taken.add(user.email)
       users.set(id, user)
       const earlier = changed.get(id)?.fields ?? []
       changed.set(id, { user, fields: [...new Set([...earlier, ...fields])] })
@@ -125,6 +130,10 @@ function updateOnce(world: Dependencies, commands: UpdateCommand[]): Promise<Upd
   })
 }
 
+// A guest's e-mail is nobody's: it is taken by an account alone, and when a guest becomes one.
+const takesEmail = ({ guest }: User, changed: string[]) =>
+  !guest && (changed.includes('email') || changed.includes('guest'))
+
 /** What counts failed log-ins of an e-mail. */
 export type AccountName = (email: string) => string
 
@@ -141,9 +150,11 @@ export async function eraseUsers(
     const found = users.map(({ id }) => id)
     await leaveTombstones(tx, found, now)
     await revokeSessionsOf(tx, found, [], { reason: 'erased', now })
+    // Not those of an e-mail that a guest only wrote down: they are another's, and guard its password.
+    const accounts = users.filter(({ guest }) => !guest)
     await forgetFailures(
       tx,
-      users.map(({ email }) => accountName(email)),
+      accounts.map(({ email }) => accountName(email)),
     )
     appendEvents(tx, world, users.map(userErased))
     return ids.map((id) => found.includes(id))

@@ -12,6 +12,7 @@ import { bootstrapAdmin } from './bootstrap.ts'
 import { readConfig, type Config } from './config.ts'
 import { createCredentials } from './passwords/credentials.ts'
 import { createKeyRing } from './keys/key-ring.ts'
+import { addGuestRoutes } from './guests/routes.ts'
 import { startRetention } from './sessions/retention.ts'
 import { addUserRoutes } from './routes.ts'
 import { addSessionRoutes } from './sessions/routes.ts'
@@ -48,6 +49,7 @@ function createApp(world: World<Config>): App {
   const { sequencer } = eventing
   const tokens = createTokens(world, ring)
   addUserRoutes(http, { world, access, credentials, sequencer })
+  addGuestRoutes(http, { world, access, credentials, sequencer, tokens })
   addSessionRoutes(http, { world, access, credentials, ring, tokens })
   const stops: (() => void)[] = []
   const door = { targetMs: world.config.ADMISSION_TARGET_MS, kindOf, metrics }
@@ -58,7 +60,7 @@ function createApp(world: World<Config>): App {
       await bootstrapAdmin(world, credentials)
       await services.start()
       eventing.start()
-      stops.push(startKeyRetention(world), startRetention(world), ring.stop)
+      stops.push(startKeyRetention(world), startRetention(world, credentials.accountOf), ring.stop)
     },
     async stop() {
       accepting = false

@@ -20,7 +20,7 @@ export async function bootstrapAdmin(
   const createdAt = new Date(world.clock.now())
   const passwordHash = await credentials.hash(password)
   const id = world.ids.next('usr')
-  const admin = { id, email, name: 'Admin', role: 'admin', passwordHash } as const
+  const admin = { id, email, name: 'Admin', role: 'admin', passwordHash, guest: false } as const
   const [outcome] = await registerUsers(world, [{ ...admin, createdAt, updatedAt: createdAt }])
   if (outcome?.kind === 'registered') world.log.info({ userId: id }, 'the first admin was made')
 }

@@ -22,6 +22,8 @@ const settings = {
   HASH_CONCURRENCY: z.coerce.number().int().min(1).max(64).default(1),
   ACCESS_TOKEN_TTL_S: seconds(900, 30).pipe(z.int().max(MAX_ACCESS_TOKEN_TTL_S)),
   REFRESH_TOKEN_TTL_S: seconds(30 * DAY_S, 60),
+  /** A guest whose session has ended is erased when it came longer ago than this. */
+  GUEST_RETENTION_DAYS: z.coerce.number().int().min(1).max(36_500).default(365),
   /** Age at which a signing key is followed by a new one. */
   KEY_ROTATION_S: seconds(30 * DAY_S, 3_600),
   /** An admin with this e-mail is made at start when no account has it. */

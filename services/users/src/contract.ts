@@ -39,6 +39,13 @@ export const updateUserSchema = z
   })
   .openapi('UpdateUser')
 
+/** What somebody leaves who buys without an account. */
+export const createGuestSchema = z
+  .strictObject({ email: emailSchema(), name: name() })
+  .openapi('CreateGuest')
+
+export const claimSchema = z.strictObject({ password: newPasswordSchema() }).openapi('Claim')
+
 export const logInSchema = z
   .strictObject({ email: emailSchema(), password: password(1) })
   .openapi('LogIn')
@@ -52,6 +59,8 @@ export const userSchema = z
     email: z.string(),
     name: z.string(),
     role: z.enum(['customer', 'admin']),
+    /** Has no password: reached by the session that it began with alone, until it is claimed. */
+    guest: z.boolean(),
     created_at: timestamp(),
     updated_at: timestamp(),
   })
@@ -151,7 +160,7 @@ export const routes = {
       401: unauthenticated,
       403: problem('`wrong_password`'),
       404: notFound,
-      409: problem('`email_taken`'),
+      409: problem('`email_taken`, or `guest_account` where a guest would get a password'),
       429: problem('Too many wrong passwords'),
       503: problem('Too many passwords wait to be hashed'),
     },
@@ -167,6 +176,43 @@ export const routes = {
       200: json(z.object({ message: z.string() }), 'Erased'),
       401: unauthenticated,
       404: notFound,
+    },
+  }),
+  createGuest: createRoute({
+    method: 'post',
+    path: '/guests',
+    tags: ['guests'],
+    summary: 'Begin a session of a guest, who buys without an account',
+    description:
+      'The e-mail is where a guest can be written to: it need not be free, lets nobody in, and the ' +
+      'answer is the same whether an account has it or not. No answer is kept: each request makes ' +
+      'another guest. One whose session has ended is erased after `GUEST_RETENTION_DAYS`.',
+    request: { body: body(createGuestSchema) },
+    responses: {
+      201: json(sessionSchema, 'A guest with a session'),
+      400: problem('A field is wrong; `errors` names it'),
+    },
+  }),
+  claim: createRoute({
+    method: 'post',
+    path: '/users/{id}/claim',
+    tags: ['guests'],
+    security,
+    summary: 'Make a guest a full account, by giving it a password',
+    description:
+      'By the guest’s own token. The id stays, and so do its orders; from then on it logs in with ' +
+      'its e-mail. The same password again is the same answer.',
+    parameters: [keyHeader],
+    request: { params: idInPath, body: body(claimSchema) },
+    responses: {
+      200: json(userSchema, 'The account, a guest no more'),
+      400: problem('A field is wrong; `errors` names it'),
+      401: unauthenticated,
+      404: notFound,
+      409: problem('`email_taken` by a full account, or `already_claimed`'),
+      422: problem('`idempotency_key_reused`'),
+      429: problem('Too many wrong passwords'),
+      503: problem('Too many passwords wait to be hashed'),
     },
   }),
   logIn: createRoute({

@@ -120,6 +120,7 @@ test('a change names the fields that differ, and only then moves updated_at', ()
     email: 'a@shop.test',
     name: 'A',
     role: 'customer',
+    guest: false,
     passwordHash: '$argon2id$1',
     createdAt: new Date(0),
     updatedAt: new Date(0),

@@ -9,23 +9,28 @@ export type User = {
   role: Role
   /** Argon2id in PHC format; null for an account that cannot log in with a password. */
   passwordHash: string | null
+  /** Came to buy without an account: reached by the session that it began with alone. */
+  guest: boolean
   createdAt: Date
   updatedAt: Date
 }
 
 /** How an account is shown: never its password's hash. */
-export function toResource({ id, email, name, role, createdAt, updatedAt }: User): UserResource {
+export function toResource(user: User): UserResource {
+  const { id, email, name, role, guest, createdAt, updatedAt } = user
   return {
     id,
     email,
     name,
     role,
+    guest,
     created_at: createdAt.toISOString(),
     updated_at: updatedAt.toISOString(),
   }
 }
 
-export type UserChanges = { email?: string; name?: string; passwordHash?: string }
+/** `guest`: an account is claimed once, and never becomes a guest again. */
+export type UserChanges = { email?: string; name?: string; passwordHash?: string; guest?: false }
 
 /** The user after the changes and the fields that differ, in the words of the contract. */
 export function applyChanges(user: User, changes: UserChanges, now: Date) {
@@ -33,6 +38,7 @@ export function applyChanges(user: User, changes: UserChanges, now: Date) {
   const changed = [
     ...(next.email === user.email ? [] : ['email']),
     ...(next.name === user.name ? [] : ['name']),
+    ...(next.guest === user.guest ? [] : ['guest']),
     ...(next.passwordHash === user.passwordHash ? [] : ['password']),
   ]
   return { user: changed.length === 0 ? user : { ...next, updatedAt: now }, changed }
@@ -45,6 +51,7 @@ export function isSameAccount(held: User, wanted: User): boolean {
     held.email === wanted.email &&
     held.name === wanted.name &&
     held.role === wanted.role &&
+    held.guest === wanted.guest &&
     (held.passwordHash === null) === (wanted.passwordHash === null)
   )
 }

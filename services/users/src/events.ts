@@ -4,7 +4,7 @@ import type { User } from './domain.ts'
 
 type Subject = Pick<User, 'id' | 'role'>
 
-/** Said when an account is made. */
+/** Said when an account is made, a guest's too. */
 export function userRegistered({ id, role }: Subject): NewEvent {
   return { type: 'user.registered.v1', subject: id, data: { user_id: id, role } }
 }

@@ -107,6 +107,37 @@ test('rule 16: a change whose commit is lost is made and said once', async () =>
   assert.ok(losses >= 2, `${losses} lost`)
 })
 
+test('rule 16: a guest whose commit is lost is asked for again, and each that was made is whole', async () => {
+  const losses = await losingEachCommit(lossy, async (run) => {
+    const body = { email: `guest-${run.toLowerCase()}@shop.test`, name: 'Guest' }
+    const guest = sessionOf(await until('POST /guests', { body }), 201)
+    const path = `GET /users/${guest.user.id}`
+    userOf(await sound.ask(path, { token: guest.access_token }), 200)
+    const rows = await database.db.query<{ id: string }>(
+      `select users.id from users join sessions on user_id = users.id where email = $1`,
+      [body.email],
+    )
+    for (const { id } of rows) assert.equal((await saidOf(id)).length, 1, run)
+    assert.ok(rows.length <= 2, run)
+  })
+  assert.ok(losses >= 2, `${losses} lost`)
+})
+
+test('rules 16, 17: a claim whose commits are lost is made and said once', async () => {
+  const losses = await losingEachCommit(lossy, async (run) => {
+    const { email, name, password } = newPerson()
+    const guest = sessionOf(await sound.ask('POST /guests', { body: { email, name } }), 201)
+    const { id } = guest.user
+    const asked = { body: { password }, token: guest.access_token }
+    const headers = { 'idempotency-key': `claim-${run}` }
+    const user = userOf(await until(`POST /users/${id}/claim`, { ...asked, headers }), 200)
+    assert.deepEqual([user.id, user.guest], [id, false], run)
+    assert.equal((await saidOf(id)).length, 2, run)
+    await sound.logIn({ email, password })
+  })
+  assert.ok(losses >= 4, `${losses} lost`)
+})
+
 test('rules 16, 22: an erasure whose commit is lost erases, once', async () => {
   const losses = await losingEachCommit(lossy, async (run) => {
     const ada = await register()

@@ -102,6 +102,7 @@ const userNamed = (id: string, email = `${id}@batch.test`): User => ({
   name: id,
   role: 'customer',
   passwordHash: null,
+  guest: false,
   createdAt: NOW,
   updatedAt: NOW,
 })

@@ -197,7 +197,7 @@ test('rule 15: sessions opened and refreshed in opposite orders by two replicas 
     const id = `many_${n}`
     const email = `${id}@shop.test`
     const made = { createdAt: at, updatedAt: at }
-    return { id, email, name: id, role: 'customer', passwordHash: null, ...made }
+    return { id, email, name: id, role: 'customer', passwordHash: null, guest: false, ...made }
   })
   await registerUsers(first.world, users)
   const expiresAt = new Date(clock.now() + 86_400_000)

@@ -291,11 +291,13 @@ test('the OpenAPI document describes every route', async () => {
     '/events/set-aside',
     '/events/set-aside/replay',
     '/events/subscribers',
+    '/guests',
     '/sessions',
     '/sessions/current',
     '/sessions/refresh',
     '/users',
     '/users/{id}',
+    '/users/{id}/claim',
   ])
   assert.equal((await ask('GET /health/ready')).status, 200)
   assert.equal(sessionOf(await ask('POST /sessions', { body: ADMIN }), 201).user.role, 'admin')

@@ -47,6 +47,7 @@ function addRegistration(http: Http, dependencies: Dependencies): void {
       email: body.email,
       name: body.name,
       role: 'customer',
+      guest: false,
       passwordHash: body.password === undefined ? null : await credentials.hash(body.password),
       createdAt,
       updatedAt: createdAt,
@@ -61,7 +62,7 @@ function addRegistration(http: Http, dependencies: Dependencies): void {
 }
 
 // The hash of a request that holds a password must not serve to guess it: it is salted with a secret.
-function withPepper(world: World<Config>): World<Config> {
+export function withPepper(world: World<Config>): World<Config> {
   const { crypto, config } = world
   const secret = Buffer.from(config.KEY_ENCRYPTION_SECRET_FILE).toString('base64url')
   const pepper = Buffer.from(crypto.sha256(`requests ${secret}`)).toString('base64url')
@@ -120,6 +121,7 @@ function addUpdate(http: Http, dependencies: Dependencies): void {
     const principal = await access.selfOrAdmin(c.req.raw, id)
     const { password, current_password: current, email, name } = c.req.valid('json')
     const user = await readUser(world, id)
+    if (user.guest && password !== undefined) throw guestAccount()
     const isOwnPassword = password !== undefined && principal.userId === id
     if (isOwnPassword) await provePassword(credentials, user, current)
     const [outcome] = await updateUsers(world, [
@@ -170,7 +172,7 @@ function addErasure(http: Http, { world, access, credentials, sequencer }: Depen
   })
 }
 
-async function readUser({ db }: Pick<World<Config>, 'db'>, id: string): Promise<User> {
+export async function readUser({ db }: Pick<World<Config>, 'db'>, id: string): Promise<User> {
   const [user] = await findUsers(db, [id])
   if (user === undefined) throw notFound('User')
   return user
@@ -195,6 +197,13 @@ const idTaken = () =>
     code: 'id_taken',
     detail: 'Choose another id, or leave it out.',
     errors: [{ field: 'id', detail: 'is taken' }],
+  })
+
+// The e-mail of a guest proves nothing: a current password would be asked of another's account.
+const guestAccount = () =>
+  new Problem('conflict', 'A guest has no password', {
+    ...fieldProblem('password', 'is given to a guest by POST /users/:id/claim, with its own token'),
+    code: 'guest_account',
   })
 
 const wrongPassword = () =>

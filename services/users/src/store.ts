@@ -10,11 +10,12 @@ type UserRow = {
   name: string
   role: Role
   password_hash: string | null
+  guest: boolean
   created_at: Date
   updated_at: Date
 }
 
-const COLUMNS = 'position, id, email, name, role, password_hash, created_at, updated_at'
+const COLUMNS = 'position, id, email, name, role, password_hash, guest, created_at, updated_at'
 
 function toUser(row: UserRow): User {
   return {
@@ -23,6 +24,7 @@ function toUser(row: UserRow): User {
     name: row.name,
     role: row.role,
     passwordHash: row.password_hash,
+    guest: row.guest,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   }
@@ -31,14 +33,14 @@ function toUser(row: UserRow): User {
 const compareIds = (a: { id: string }, b: { id: string }) =>
   Number(a.id > b.id) - Number(a.id < b.id)
 
-/** Inserts the users whose id and e-mail are free; returns those inserted. */
+/** Inserts the users whose id and, but for guests, e-mail are free; returns those inserted. */
 export async function insertUsers(tx: Tx, users: User[]): Promise<Pick<User, 'id' | 'email'>[]> {
   const sorted = users.toSorted(compareIds)
   return tx.query<Pick<User, 'id' | 'email'>>(
-    `insert into users (id, email, name, role, password_hash, created_at, updated_at)
-     select id, email, name, role, password_hash, created_at, created_at
-     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
-       as new (id, email, name, role, password_hash, created_at)
+    `insert into users (id, email, name, role, password_hash, guest, created_at, updated_at)
+     select id, email, name, role, password_hash, guest, created_at, created_at
+     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[],
+       $7::timestamptz[]) as new (id, email, name, role, password_hash, guest, created_at)
      on conflict do nothing
      returning id, email`,
     [
@@ -47,6 +49,7 @@ export async function insertUsers(tx: Tx, users: User[]): Promise<Pick<User, 'id
       sorted.map(({ name }) => name),
       sorted.map(({ role }) => role),
       sorted.map(({ passwordHash }) => passwordHash),
+      sorted.map(({ guest }) => guest),
       sorted.map(({ createdAt }) => createdAt),
     ],
   )
@@ -90,17 +93,21 @@ export async function holdUsers(tx: Tx, ids: string[]): Promise<User[]> {
   return rows.map(toUser)
 }
 
-/** The user with this e-mail. */
+/** The user who logs in with this e-mail: never a guest, whose e-mail is whatever was written down. */
 export async function findByEmail(tx: Tx, email: string): Promise<User | undefined> {
-  const [row] = await tx.query<UserRow>(`select ${COLUMNS} from users where email = $1`, [email])
+  const [row] = await tx.query<UserRow>(
+    `select ${COLUMNS} from users where email = $1 and not guest`,
+    [email],
+  )
   return row === undefined ? undefined : toUser(row)
 }
 
-/** Which of these e-mails are taken. */
+/** Which of these e-mails are taken: guests take none. */
 export async function findTakenEmails(tx: Tx, emails: string[]): Promise<Set<string>> {
-  const rows = await tx.query<{ email: string }>('select email from users where email = any($1)', [
-    emails,
-  ])
+  const rows = await tx.query<{ email: string }>(
+    'select email from users where email = any($1) and not guest',
+    [emails],
+  )
   return new Set(rows.map(({ email }) => email))
 }
 
@@ -109,15 +116,16 @@ export async function updateUsers(tx: Tx, users: User[]): Promise<void> {
   const sorted = users.toSorted(compareIds)
   await tx.query(
     `update users set email = new.email, name = new.name, password_hash = new.password_hash,
-       updated_at = new.updated_at
-     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
-       as new (id, email, name, password_hash, updated_at)
+       guest = new.guest, updated_at = new.updated_at
+     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::timestamptz[])
+       as new (id, email, name, password_hash, guest, updated_at)
      where users.id = new.id`,
     [
       sorted.map(({ id }) => id),
       sorted.map(({ email }) => email),
       sorted.map(({ name }) => name),
       sorted.map(({ passwordHash }) => passwordHash),
+      sorted.map(({ guest }) => guest),
       sorted.map(({ updatedAt }) => updatedAt),
     ],
   )
@@ -131,6 +139,18 @@ export async function eraseUsers(tx: Tx, ids: string[], now: Date): Promise<void
      where id = any($1)`,
     [ids, now],
   )
+}
+
+/** Up to `limit` guests who came before this and whom no session leads to any more, oldest first. */
+export async function findLostGuests(tx: Tx, before: Date, limit: number): Promise<string[]> {
+  const rows = await tx.query<{ id: string }>(
+    `select id from users
+     where guest and erased_at is null and created_at < $1
+       and not exists (select from sessions where user_id = users.id)
+     order by created_at limit $2`,
+    [before, limit],
+  )
+  return rows.map(({ id }) => id)
 }
 
 /** Deletes the kept answers of keyed requests that made these users: they hold e-mail and name. */

@@ -44,19 +44,7 @@ export async function openSessions(
       return current?.passwordHash === user.passwordHash ? current : undefined
     })
     const opened = commands.filter((_command, index) => outcomes[index] !== undefined)
-    await insertSessions(
-      tx,
-      opened.map((command) => toSession(command, now)),
-    )
-    await insertTokens(
-      tx,
-      opened.map(({ sessionId, tokenHash, expiresAt }) => ({
-        hash: tokenHash,
-        sessionId,
-        generation: 1,
-        expiresAt,
-      })),
-    )
+    await writeSessions(tx, opened, now)
     await forgetFailures(
       tx,
       opened.map(({ account }) => account),
@@ -65,7 +53,26 @@ export async function openSessions(
   })
 }
 
-const toSession = ({ sessionId, user }: OpenCommand, now: Date): Session => ({
+export type NewSession = Omit<OpenCommand, 'account'>
+
+/** Writes sessions that begin, with the first refresh token of each. */
+export async function writeSessions(tx: Tx, opened: NewSession[], now: Date): Promise<void> {
+  await insertSessions(
+    tx,
+    opened.map((session) => toSession(session, now)),
+  )
+  await insertTokens(
+    tx,
+    opened.map(({ sessionId, tokenHash, expiresAt }) => ({
+      hash: tokenHash,
+      sessionId,
+      generation: 1,
+      expiresAt,
+    })),
+  )
+}
+
+const toSession = ({ sessionId, user }: NewSession, now: Date): Session => ({
   id: sessionId,
   userId: user.id,
   generation: 1,

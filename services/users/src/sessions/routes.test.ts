@@ -203,7 +203,7 @@ test('expired tokens and sessions without any are swept, live ones stay', async 
   await clock.advance(20 * 86_400_000)
   const live = await logIn(ada)
   await clock.advance(11 * 86_400_000)
-  await sweepOnce(world)
+  await sweepOnce(world, (account) => account)
   const sessions = await database.db.query('select from sessions where user_id = $1', [ada.id])
   assert.equal(sessions.length, 1)
   assertProblem(await refresh(old.refresh_token), 401, 'invalid_refresh_token')
