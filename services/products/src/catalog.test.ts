@@ -7,6 +7,7 @@ import {
   createProduct,
   createTestProducts,
   levelsOf,
+  reserve,
   type TestProducts,
 } from './testing/shop.ts'
 
@@ -247,6 +248,57 @@ test('the catalog is searched by words and beginnings, filtered, and sorted page
     (each) => each.category === 'Lighting',
   )
   assert.equal(lighting?.count, 5)
+})
+
+test('what is looked for is narrowed by price and by what is left, in any order and page by page', async () => {
+  const chairs = [
+    ['chair-a', 100, 1],
+    ['chair-b', 200, 0],
+    ['chair-c', 300, 5],
+    ['chair-d', 300, 0],
+    ['chair-e', 400, 2],
+    ['chair-f', 500, 9],
+  ] as const
+  for (const [id, amount, stock] of chairs) {
+    const price = { amount, currency: 'USD' }
+    await createProduct(at, { id, name: `Chair ${id}`, category: 'Chairs', price, stock })
+  }
+  const reserved = { order_id: 'ord_chair', owner_id: 'usr_1' }
+  await reserve(at, [{ ...reserved, lines: [{ product_id: 'chair-e', quantity: 2 }] }])
+  const ids = async (query: string) =>
+    (await idsOf(`category=Chairs&${query}`)).map((id) => id.slice(-1)).join('')
+  assert.equal(await ids('sort=price&min_price=200'), 'bcdef')
+  assert.equal(await ids('sort=price&max_price=300'), 'abcd')
+  assert.equal(await ids('sort=-price&min_price=300&max_price=300'), 'dc')
+  assert.equal(await ids('sort=price&min_price=0&max_price=0'), '')
+  assert.equal(await ids('sort=name&in_stock=true'), 'acf')
+  assert.equal(await ids('sort=name&in_stock=false'), 'abcdef')
+  assert.equal(await ids('min_price=150&in_stock=true'), 'fc')
+  assert.equal(await ids('q=chai&max_price=450&in_stock=true&sort=-price'), 'ca')
+  assert.equal(new Set(await idsOf('q=chair&min_price=300&max_price=500')).size, 4)
+  for (const [query, field] of [
+    ['min_price=-1', 'min_price'],
+    ['max_price=1.5', 'max_price'],
+    ['min_price=cheap', 'min_price'],
+    ['max_price=1e15', 'max_price'],
+    ['min_price=', 'min_price'],
+    ['min_price=300&max_price=299', 'max_price'],
+    ['in_stock=yes', 'in_stock'],
+  ]) {
+    const { status, body } = await call(at, `/products?${query}`, { as: null })
+    const [error] = body['errors'] as { field: string }[]
+    assert.deepEqual([status, error?.field], [400, field], String(query))
+  }
+})
+
+test('while somebody types, a letter finds names, not every description that has it somewhere', async () => {
+  await createProduct(at, { id: 'typed-1', name: 'Xylo desk', description: 'For two.' })
+  await createProduct(at, { id: 'typed-2', name: 'Desk', description: 'No xylo in its name.' })
+  for (const typed of ['x', 'X', 'xy']) {
+    assert.deepEqual(await idsOf(`q=${typed}`), ['typed-1'], typed)
+  }
+  assert.deepEqual(await idsOf('q=xyl'), ['typed-1', 'typed-2'])
+  assert.deepEqual(await idsOf('q=XYLO%20de'), ['typed-1', 'typed-2'])
 })
 
 test('every change is an event', async () => {

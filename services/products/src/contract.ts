@@ -2,7 +2,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { commandSchema } from '@quartet/kit/commands'
 import { body, header, idInPath, json, keyHeader, problem, security } from '@quartet/kit/openapi'
-import { page, pageQuery, text } from '@quartet/kit/schema'
+import { MAX_AMOUNT, page, pageQuery, text } from '@quartet/kit/schema'
 import {
   adjustmentSchema,
   adjustStockSchema,
@@ -16,6 +16,19 @@ import {
 } from './contract/schemas.ts'
 
 const ifMatch = header('If-Match', 'The ETag that the change is meant for.')
+const amountInQuery = (description: string) =>
+  z
+    .string()
+    .regex(/^\d{1,13}$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.int().max(MAX_AMOUNT))
+    .optional()
+    .openapi({ type: 'integer', minimum: 0, maximum: MAX_AMOUNT, description })
+
+type PriceRange = { min_price?: number | undefined; max_price?: number | undefined }
+
+const isRange = ({ min_price: min = 0, max_price: max = MAX_AMOUNT }: PriceRange) => min <= max
+
 const tags = ['products']
 const commands = ['commands']
 const notThere = problem('Product not found')
@@ -73,14 +86,22 @@ export const routes = {
     tags,
     summary: 'List and search the catalog',
     request: {
-      query: z.object({
-        ...pageQuery,
-        q: text(200)
-          .optional()
-          .openapi({ description: 'Words to find; the last may be a beginning.' }),
-        category: text(100).optional(),
-        sort: z.enum(['relevance', 'newest', 'name', 'price', '-price']).optional(),
-      }),
+      query: z
+        .object({
+          ...pageQuery,
+          q: text(200)
+            .optional()
+            .openapi({ description: 'Words to find; the last may be a beginning.' }),
+          category: text(100).optional(),
+          min_price: amountInQuery('The least amount, in the currency’s minor unit.'),
+          max_price: amountInQuery('The largest amount, in the currency’s minor unit.'),
+          in_stock: z
+            .enum(['true', 'false'])
+            .optional()
+            .openapi({ description: '`true`: only what can be ordered now.' }),
+          sort: z.enum(['relevance', 'newest', 'name', 'price', '-price']).optional(),
+        })
+        .refine(isRange, { path: ['max_price'], message: 'must not be below min_price' }),
     },
     responses: { 200: json(page(productSchema), 'A page of products') },
   }),

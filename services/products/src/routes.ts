@@ -88,13 +88,15 @@ function addCatalog(http: Http, { world, authenticator, shelf }: Dependencies): 
   })
 
   http.openapi(routes.list, async (c) => {
-    const { q, category, limit, cursor, sort: asked } = c.req.valid('query')
+    const { q, category, limit, cursor, sort: asked, ...filters } = c.req.valid('query')
     const query = q === undefined ? undefined : toTextQuery(q)
     const sort = asked === 'relevance' && query === undefined ? 'newest' : asked
     const sortBy = sort ?? (query === undefined ? 'newest' : 'relevance')
     const { valueOf, type } = SORTS[sortBy]
     const after = cursor === undefined ? undefined : decodeCursor(cursor, type, 'string')
-    const search = { query, category, sort: sortBy, after, limit: limit + 1 }
+    const { min_price: minPrice, max_price: maxPrice } = filters
+    const price = { minPrice, maxPrice, inStock: filters.in_stock === 'true' }
+    const search = { query, category, ...price, sort: sortBy, after, limit: limit + 1 }
     const listings = query === '' ? [] : await searchProducts(world.db, search)
     const page = toPage(listings, limit, toResource, (of) => [valueOf(of), of.product.id])
     return c.json(page, 200)

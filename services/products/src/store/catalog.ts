@@ -134,37 +134,58 @@ export type Search = {
   /** A tsquery in text, or undefined for the whole catalog. */
   query: string | undefined
   category: string | undefined
+  /** Amounts, both ends included. */
+  minPrice?: number | undefined
+  maxPrice?: number | undefined
+  /** Only what has a unit left. */
+  inStock?: boolean
   sort: Sort
   /** Sort value and id of the last product of the page before. */
   after: [string | number, string] | undefined
   limit: number
 }
 
-/** Active products, sorted, from after the cursor. */
+/**
+ * Active products, sorted, from after the cursor. The page is found among products alone; only then is
+ * what is left of each looked up.
+ */
 export async function searchProducts(tx: Tx, search: Search): Promise<Listing[]> {
   const { by, direction } = SORTS[search.sort]
   const values: unknown[] = [search.limit]
   const parameter = (value: unknown) => `$${values.push(value)}`
   const conditions = [`status = 'active'`]
-  let from = 'products join stock on product_id = id'
+  const where = (condition: string, value: unknown) => {
+    if (value !== undefined) conditions.push(`${condition} ${parameter(value)}`)
+  }
+  let from = 'products'
   if (search.query !== undefined) {
     from += ` cross join to_tsquery('simple', ${parameter(search.query)}) as query`
     conditions.push('search @@ query')
   }
-  if (search.category !== undefined) conditions.push(`category = ${parameter(search.category)}`)
+  where('category =', search.category)
+  where('price_amount >=', search.minPrice)
+  where('price_amount <=', search.maxPrice)
+  if (search.inStock === true) conditions.push(IN_STOCK)
   if (search.after !== undefined) {
     const [value, id] = search.after
     const beyond = direction === 'asc' ? '>' : '<'
     conditions.push(`(${by}, id) ${beyond} (${parameter(value)}, ${parameter(id)})`)
   }
-  const rank = search.query === undefined ? '0' : RANK
   const rows = await tx.query<ProductRow>(
-    `select ${COLUMNS}, ${rank} as rank from ${from} where ${conditions.join(' and ')}
-     order by ${by} ${direction}, id ${direction} limit $1`,
+    `select ${COLUMNS}, rank from (
+       select products.*, ${search.query === undefined ? '0' : RANK} as rank from ${from}
+       where ${conditions.join(' and ')} order by ${by} ${direction}, id ${direction} limit $1
+     ) as products cross join lateral (${LEFT_OF_IT}) as stock
+     order by ${by === RANK ? 'rank' : by} ${direction}, id ${direction}`,
     values,
   )
   return rows.map(toListing)
 }
+
+// With `offset 0` it is looked up for each product of the page; a plan that does not know how long the
+// page is would join all of the stock.
+const LEFT_OF_IT = 'select stocked, reserved from stock where product_id = products.id offset 0'
+const IN_STOCK = 'exists (select from stock where product_id = id and stocked > reserved)'
 
 /** All categories of active products, by name. */
 export async function countCategories(tx: Tx): Promise<{ category: string; count: number }[]> {
