@@ -66,7 +66,7 @@ function createApp(world: GatewayWorld): Edge {
       const address = clientAddress(peer, forwardedFor, config.TRUSTED_PROXIES)
       const url = new URL(request.url)
       const said = { requestId: names.requestId, isHttps }
-      const page = webPages(request, url)
+      const page = isApi(url) ? undefined : webPages(request, url)
       if (page !== undefined) return toResponse(protectPage(page, said))
       const answer = isApi(url)
         ? await api({ request, url, names, address })

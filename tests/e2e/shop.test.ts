@@ -49,6 +49,41 @@ test('a customer registers, logs in and buys over the one public origin', async 
   await checkBooks(at)
 })
 
+test('who has no account buys in a browser as a guest, and keeps the orders once it is claimed', async () => {
+  const { gateway } = at.shop.urls
+  const headers = { 'content-type': 'application/json', 'sec-fetch-site': 'same-origin' }
+  const browse = (path: string, cookie: string, body?: unknown) =>
+    fetch(gateway + path, {
+      headers: { ...headers, cookie },
+      ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
+    })
+  const guest = { email: 'guest@example.com', name: 'Grace Guest' }
+  const come = await browse('/browser/guest', '', guest)
+  const cookie = come.headers
+    .getSetCookie()
+    .map((each) => each.split(';')[0])
+    .join('; ')
+  const { user } = (await come.json()) as { user: { id: string; guest: boolean } }
+  assert.deepEqual([come.status, user.guest], [200, true])
+  const body = orderBody({ line_items: linesOf('prd_cork-stool') })
+  const placed = (await (await browse('/api/orders', cookie, body)).json()) as Order
+  assert.equal(placed.status, 'confirmed')
+  const password = 'a-long-secret'
+  const claimed = await browse(`/api/users/${user.id}/claim`, cookie, { password })
+  assert.equal(claimed.status, 200, await claimed.text())
+  const now = await (await browse('/browser/session', cookie)).json()
+  assert.equal((now as { user: { guest: boolean } }).user.guest, false)
+  const { body: tokens } = await call(`${gateway}/api/sessions`, {
+    body: { email: guest.email, password },
+  })
+  const orders = await call(`${gateway}/api/orders`, { token: String(tokens['access_token']) })
+  assert.deepEqual(
+    (orders.body['data'] as Order[]).map(({ id }) => id),
+    [placed.id],
+  )
+  await checkBooks(at)
+})
+
 test('commands are for services: neither through the gateway nor with a customer’s token', async () => {
   const { gateway, products, payments } = at.shop.urls
   const token = await at.newCustomer()

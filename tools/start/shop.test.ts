@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -14,7 +14,7 @@ import type { Credentials } from './credentials.ts'
 import { askHealth } from './health.ts'
 import { planShop, PROCESSES } from './plan.ts'
 import { readRunFile } from './run-file.ts'
-import { startShop, type Shop, type ShopEvent } from './shop.ts'
+import { startShop, type Shop, type ShopEvent, type ShopOptions } from './shop.ts'
 
 const STOP_LIMIT_MS = 5_000
 const DEATH_LIMIT_MS = 10_000
@@ -27,10 +27,13 @@ before(async () => {
 })
 after(() => rmSync(dataDir, { recursive: true, force: true }))
 
-test('the first start brings up everything, with a catalog and two accounts, and stops in time', async () => {
-  const shop = await start()
+test('the first start brings up everything, with pages, a catalog and two accounts, and stops in time', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'quartet-shop-pages-'))
+  writeFileSync(join(folder, 'index.html'), '<title>Shop</title>')
+  const shop = await start(undefined, { pages: () => Promise.resolve({ folder }) })
   try {
     for (const name of PROCESSES) assert.equal(await askHealth(shop.urls[name]), 'ready', name)
+    assert.equal(await (await fetch(shop.urls.gateway)).text(), '<title>Shop</title>')
     assert.ok((await countProducts(shop)) >= 60)
     assert.equal(await roleOf(shop, 'admin'), 'admin')
     assert.equal(await roleOf(shop, 'customer'), 'customer')
@@ -43,17 +46,21 @@ test('the first start brings up everything, with a catalog and two accounts, and
     assert.ok(performance.now() - startedMs < STOP_LIMIT_MS)
     assertNothingRuns(pids)
     assert.equal(await guardRuns(dataDir), false)
+    rmSync(folder, { recursive: true })
   }
 })
 
-test('the second start keeps the data, and starts a service again that was killed', async () => {
+test('the second start keeps the data, does without pages, and starts a service again that was killed', async () => {
   const events: ShopEvent[] = []
   const back = Promise.withResolvers<void>()
-  const shop = await start((event) => {
+  const onEvent = (event: ShopEvent) => {
     events.push(event)
     if (event.type === 'process-back') back.resolve()
-  })
+  }
+  const shop = await start(onEvent, { pages: () => Promise.resolve({ reason: 'no builder' }) })
   try {
+    assert.ok(events.some((event) => event.type === 'no-pages' && event.reason === 'no builder'))
+    assert.match(await (await fetch(shop.urls.gateway)).text(), /"name":"Quartet"/)
     assert.ok((await countProducts(shop)) >= 60)
     const pid = shop.processes.get('products')?.pid()
     shop.kill('products', 'SIGKILL')
@@ -93,7 +100,7 @@ test('a supervisor killed by -9 leaves nothing behind, and the next start works'
 })
 
 test('--one-process serves the same on the same ports', async () => {
-  const shop = await start(undefined, true)
+  const shop = await start(undefined, { oneProcess: true })
   try {
     const { users, orders, gateway } = Object.fromEntries(
       [...shop.processes].map(([name, kept]) => [name, kept.pid()]),
@@ -107,8 +114,11 @@ test('--one-process serves the same on the same ports', async () => {
   }
 })
 
-function start(onEvent?: (event: ShopEvent) => void, oneProcess = false): Promise<Shop> {
-  const options = { dataDir, portBase, fresh: false, oneProcess }
+function start(
+  onEvent?: (event: ShopEvent) => void,
+  more: Partial<Pick<ShopOptions, 'oneProcess' | 'pages'>> = {},
+): Promise<Shop> {
+  const options = { dataDir, portBase, fresh: false, oneProcess: false, ...more }
   return startShop(onEvent === undefined ? options : { ...options, onEvent })
 }
 

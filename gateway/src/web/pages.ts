@@ -7,7 +7,7 @@ import { INDEX, type Form, type WebFile, type WebRoot } from './web-root.ts'
 export type WebPages = (request: Request, url: URL) => Answer | undefined
 
 /** First steps of paths that are the gateway's own, whatever stands in the web root. */
-const OWN = new Set(['api', 'browser', 'health', 'metrics'])
+const OWN = new Set(['browser', 'health', 'metrics'])
 /** Names here change with what is in them. */
 const ASSETS = '/assets/'
 
