@@ -21,11 +21,14 @@ const ROOMS = [
 ]
 
 const find = (pattern: string): string[] =>
-  globSync(pattern, { cwd: ROOT, exclude: ['**/node_modules/**', '**/.quartet/**'] }).toSorted()
+  globSync(pattern, {
+    cwd: ROOT,
+    exclude: ['**/node_modules/**', '**/.quartet/**', '**/dist/**'],
+  }).toSorted()
 const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8')
 
 const isTest = (file: string) => /\.(test|fixture)\.ts$/.test(file) || file.includes('/testing/')
-const typescript = find('{kit,services,gateway,tools,tests,bench}/**/*.ts')
+const typescript = find('{kit,services,gateway,tools,tests,bench,web}/**/*.{ts,tsx}')
 const sources = typescript.filter((file) => !isTest(file))
 const inWorld = sources.filter((file) => /^(kit|services|gateway)\//.test(file))
 
@@ -68,7 +71,7 @@ test('every file opens with a sentence that says what it owns', () => {
 })
 
 test('names are kebab-case and say what is in the file', () => {
-  const names = typescript.filter((file) => !/\/[a-z0-9.-]+\.ts$/.test(file))
+  const names = typescript.filter((file) => !/\/[a-z0-9.-]+\.tsx?$/.test(file))
   const vague = typescript.filter((file) =>
     /\b(utils?|helpers?|common|managers?|misc)\b/.test(file.slice(file.indexOf('/'))),
   )
@@ -107,6 +110,16 @@ test('kit knows nothing but kit; a service knows kit and itself', () => {
     return !(isOwn || (isPackage && (!target.startsWith('@quartet/') || isDoor)))
   })
   none(strangers.map(shown), 'only contracts are for others')
+})
+
+test('the web takes only types of contracts, and nothing else of the services', () => {
+  const web = typescript.filter((file) => file.startsWith('web/'))
+  const taken = web.filter((file) =>
+    Array.from(codeOf(file).matchAll(/^import (type )?[^']*'(@quartet\/[^']+|zod)'/gm)).some(
+      ([, isType, from = '']) => isType === undefined || !/\/contract$|^zod$/.test(from),
+    ),
+  )
+  none(taken, 'import type { … } from @quartet/<name>/contract: its code is not for browsers')
 })
 
 test('inside a service imports point one way', () => {
@@ -230,7 +243,7 @@ test('an example of an event stays as it was published (CONTRIBUTING.md)', () =>
 test('links in documents lead somewhere', () => {
   const documents = [
     ...find('*.md'),
-    ...find('{kit,services,gateway,tools,tests,bench,decisions}/**/*.md'),
+    ...find('{kit,services,gateway,tools,tests,bench,decisions,web}/**/*.md'),
   ]
   const dead = documents.flatMap((file) =>
     Array.from(read(file).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g), ([, link = '']) => link)
@@ -242,7 +255,7 @@ test('links in documents lead somewhere', () => {
 
 test('every file that a document names is there', () => {
   const documents = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md']
-  const named = /`((?:kit|services|gateway|tools|tests|decisions)\/[\w./-]+\.\w+)`/g
+  const named = /`((?:kit|services|gateway|tools|tests|decisions|web)\/[\w./-]+\.\w+)`/g
   const missing = documents.flatMap((file) =>
     Array.from(read(file).matchAll(named), ([, name = '']) => name)
       .filter((name) => !existsSync(path.join(ROOT, name)))
