@@ -38,7 +38,7 @@ const UNLIMITED = {
 }
 
 export async function openShop(
-  options: Partial<Pick<ShopOptions, 'oneProcess' | 'replicas' | 'env' | 'onEvent'>> = {},
+  options: Partial<Pick<ShopOptions, 'oneProcess' | 'replicas' | 'env' | 'onEvent' | 'pages'>> = {},
 ): Promise<TestShop> {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'quartet-e2e-'))
   const shop = await startSomewhere({
