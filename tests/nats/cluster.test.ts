@@ -14,6 +14,7 @@ import {
   type Answer,
   type TestShop,
 } from '../e2e/shop.ts'
+import { openAppliedRecord, type AppliedRecord } from '../replicas/applied-record.ts'
 import { startServers, whyNoServers, type Servers } from './servers.ts'
 
 const skip = whyNoServers()
@@ -21,8 +22,7 @@ const COUNT = 3_000
 const CALM = 100
 let servers: Servers
 let at: TestShop
-let told: string[] = []
-let endWitness = () => Promise.resolve()
+let record: AppliedRecord
 
 before(async () => {
   if (skip !== false) return
@@ -33,59 +33,30 @@ before(async () => {
     replicas: { orders: 2, products: 2 },
     env: { users: env, products: env, orders: env, payments: env },
   })
+  const sales = {
+    table: 'movements',
+    when: `new.kind = 'Sale'`,
+    name: 'order_id',
+    source: 'orders',
+  }
+  record = await withRunningShop(at.shop.dataDir, ({ databaseUrls }) =>
+    openAppliedRecord(databaseUrls.products, [sales]),
+  )
 })
 after(async () => {
   if (skip !== false) return
-  await endWitness()
+  await record.close()
   await at.close()
   await servers.close()
 })
 
-type Database = 'orders' | 'products'
-
-async function query<Row>(database: Database, sql: string): Promise<Row[]> {
+async function query<Row>(database: 'orders' | 'products', sql: string): Promise<Row[]> {
   return withRunningShop(at.shop.dataDir, async ({ databaseUrls }) => {
     const client = newClient(databaseUrls[database])
     await client.connect()
     const { rows } = await client.query(sql).finally(() => client.end())
     return rows as Row[]
   })
-}
-
-/**
- * Has products tell each move of its position and each sale, at their commit and in its order, so that
- * the record of what was applied is kept outside of the shop.
- */
-async function openWitness(): Promise<void> {
-  await query(
-    'products',
-    `create function tell_witness() returns trigger language plpgsql as $$ begin
-       perform pg_notify('witness', case tg_table_name
-         when 'movements' then 'sale ' || (to_jsonb(new) ->> 'order_id')
-         else 'move ' || (to_jsonb(old) ->> 'position') || ' ' || (to_jsonb(new) ->> 'position') end);
-       return new;
-     end $$;
-     create trigger witness after insert on movements for each row
-       when (new.kind = 'Sale') execute function tell_witness();
-     create trigger witness after update on subscriptions for each row
-       when (old.position <> new.position) execute function tell_witness();`,
-  )
-  const opened = Promise.withResolvers<void>()
-  const ended = Promise.withResolvers<void>()
-  const listening = withRunningShop(at.shop.dataDir, async ({ databaseUrls }) => {
-    const client = newClient(databaseUrls.products)
-    client.on('notification', ({ payload }) => told.push(payload ?? ''))
-    await client.connect()
-    await client.query('listen witness')
-    opened.resolve()
-    await ended.promise
-    await client.end()
-  })
-  endWitness = async () => {
-    ended.resolve()
-    await listening
-  }
-  await opened.promise
 }
 
 // As good clients do: what broke, or isn't definite, is asked again by the same key.
@@ -103,15 +74,12 @@ async function buy(token: string, n: number): Promise<Answer> {
   return assert.fail(`no definite answer to order ${n}`)
 }
 
-type Event = { sequence: number; subject: string }
-
 test(
   'on a cluster of NATS servers: a node dies, then all of them with all that they stored: nothing lost, nothing twice',
   { skip },
   async () => {
     await newProduct(at, 'wiped', 1_000_000)
     const token = await at.newCustomer()
-    await openWitness()
     const mended: Promise<void>[] = []
     const mishaps: Record<number, () => Promise<void>> = {
       400: () => servers.signal(0, 'SIGKILL'),
@@ -143,15 +111,7 @@ test(
 
     const confirmed = [...load, ...calm].filter(({ status }) => status === 201)
     assert.equal(confirmed.length, ((COUNT + calm.length) * 9) / 10)
-    const log = await query<Event>(
-      'orders',
-      `select sequence::int, subject from events where type = 'order.confirmed.v1' order by sequence`,
-    )
-    assert.deepEqual(
-      log.map(({ subject }) => subject).toSorted(),
-      confirmed.map(({ body }) => String(body['id'])).toSorted(),
-    )
-    await assertToldOnceInOrder(log)
+    await assertSoldOnceInOrder(confirmed.map(({ body }) => String(body['id'])))
     await checkBooks(at) // npm run reconcile among them
   },
 )
@@ -175,42 +135,33 @@ async function untilAllIsRead(): Promise<void> {
   }, 30_000)
 }
 
+/** Each step of products sold what orders had confirmed within it, and nothing else. */
+async function assertSoldOnceInOrder(ids: string[]): Promise<void> {
+  record.assertWholeWay('orders', await endOfLog())
+  const log = await query<{ sequence: number; subject: string }>(
+    'orders',
+    `select sequence::int, subject from events where type = 'order.confirmed.v1' order by sequence`,
+  )
+  assert.deepEqual(log.map(({ subject }) => subject).toSorted(), ids.toSorted())
+  for (const { from, to, done } of record.stepsOf('orders')) {
+    const due = log.filter(({ sequence }) => sequence > from && sequence <= to)
+    assert.deepEqual(done.toSorted(), due.map(({ subject }) => subject).toSorted())
+  }
+}
+
 /** How many events the broker has brought to the replicas of products, which answer in turn. */
 async function broughtByBroker(): Promise<number> {
   const counts = new Set<number>()
   for (let n = 0; n < 4; n += 1) {
     const url = `${at.shop.urls.products}/metrics`
     const text = await (await fetch(url, { headers: { connection: 'close' } })).text()
-    counts.add(Number(/^events_read_total\{.*way="broker".*\} (\d+)$/m.exec(text)?.[1] ?? 0))
+    const line = /^events_read_total\{source="orders",way="broker".*\} (\d+)$/m
+    counts.add(Number(line.exec(text)?.[1] ?? 0))
   }
   return [...counts].reduce((sum, count) => sum + count, 0)
 }
 
-/** Each move goes on where the last one ended, and sells what was confirmed in between, and nothing else. */
-async function assertToldOnceInOrder(log: Event[]): Promise<void> {
-  const end = await endOfLog()
-  await until(async () => told.some((line) => line.endsWith(` ${end}`)), 5_000)
-  let position = Number(told[0]?.split(' ')[1])
-  let due = new Set<string>()
-  assert.ok(position >= 0 && log.every(({ sequence }) => sequence > position))
-  for (const line of told) {
-    const [what, first = '', second = ''] = line.split(' ')
-    if (what === 'sale') {
-      assert.ok(due.delete(first), `${first} is sold when it is its turn, once`)
-      continue
-    }
-    assert.deepEqual([...due], [], `all up to ${position} was sold`)
-    assert.equal(Number(first), position, 'a move begins where the last one ended')
-    const from = position
-    position = Number(second)
-    const between = log.filter(({ sequence }) => sequence > from && sequence <= position)
-    due = new Set(between.map(({ subject }) => subject))
-  }
-  assert.deepEqual([...due], [])
-  assert.equal(position, end)
-}
-
-/** After all of it the broker has the newest event, in copies, and products has been given it. */
+/** The broker has the newest event, in copies, and products has been given it. */
 async function untilBrokerIsLevel(): Promise<void> {
   const end = await endOfLog()
   await until(async () => {
