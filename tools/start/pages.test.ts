@@ -111,6 +111,25 @@ test('a build that fails gives the reason and no pages; the next start tries aga
   assert.deepEqual(await build(), { folder: dist })
 })
 
+test('of all that a builder says the reason is the line that tells what is wrong', async () => {
+  const { build, write } = openProject()
+  const said = [
+    '✗ Build failed in 168ms\nerror during build:\nBuild failed with 1 error:\n\n\u001B[31m[plugin] \u001B[0mExpected a semicolon\n  src/main.tsx:2:7',
+    'Error: Cannot find native binding.\n  at load (index.js:1:1)',
+    'no such option',
+  ]
+  const reasons = []
+  for (const text of said) {
+    write('build.mjs', `console.log(${JSON.stringify(text)}); process.exit(1)`)
+    reasons.push((await build()).reason)
+  }
+  assert.deepEqual(reasons, [
+    '[plugin] Expected a semicolon',
+    'Error: Cannot find native binding.',
+    'no such option',
+  ])
+})
+
 test('a build that breaks off leaves nothing that is taken for pages, and runs no further', async () => {
   const { build, dist, write, runs, pid } = openProject('endless')
   const abort = new AbortController()

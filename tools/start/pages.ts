@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync } from 'node:fs'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { lockFile } from '../file-lock.ts'
 import { compressBelow } from './compress.ts'
 
@@ -148,11 +149,13 @@ function environmentOfItsOwn(): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(own), NO_COLOR: '1' }
 }
 
-/** The line of a builder's log that tells most: its first that speaks of an error. */
+// What builders say before they say what is wrong.
+const GENERAL = /^(npm |\W*build failed|error during build)/i
+
+/** The line of a builder's log that tells most: its first that speaks of what is wrong. */
 function lastWords(logFile: string): string {
-  const lines = readFileSync(logFile, 'utf8')
-    .split('\n')
-    .map((line) => line.trim())
-  const told = lines.filter((line) => line !== '' && !line.startsWith('npm '))
-  return told.find((line) => /error|cannot|failed/i.test(line)) ?? told.at(-1) ?? 'it said nothing'
+  const lines = stripVTControlCharacters(readFileSync(logFile, 'utf8')).split('\n')
+  const told = lines.map((line) => line.trim()).filter((line) => line !== '' && !GENERAL.test(line))
+  const wrong = told.find((line) => /error|cannot|could not|expected|failed|invalid/i.test(line))
+  return wrong ?? told.at(-1) ?? 'it said nothing'
 }
