@@ -14,8 +14,9 @@ const PHONE = { width: 390, height: 780 }
 /** The ones that documents show. */
 const SHOWN = [
   { scene: 'home', file: 'home-desktop', viewport: DESKTOP, colorScheme: 'light' },
+  { scene: 'category', file: 'category-phone', viewport: PHONE, colorScheme: 'light' },
   { scene: 'product', file: 'product-phone-dark', viewport: PHONE, colorScheme: 'dark' },
-  { scene: 'checkout', file: 'checkout-phone', viewport: PHONE, colorScheme: 'light' },
+  { scene: 'order-confirmed', file: 'order-phone', viewport: PHONE, colorScheme: 'light' },
 ] as const
 
 const VIEWS = [1440, 390].flatMap((width) =>

@@ -3,16 +3,16 @@ import { QueryClientProvider } from '@tanstack/react-query'
 import { lazy, type ComponentType } from 'react'
 import { BrowserRouter, Route, Routes } from 'react-router'
 import { queryClient } from '../api/query-client.ts'
+import { CatalogPage } from '../catalog/catalog-page.tsx'
 import { HomePage } from '../catalog/home-page.tsx'
+import { ProductPage } from '../catalog/product-page.tsx'
 import { Layout } from './layout.tsx'
 import { NotFoundPage } from './not-found-page.tsx'
 
-/** A page that is loaded when it is first gone to. */
+/** A page that is loaded when it is first gone to; the ones people arrive at are there at once. */
 const page = <Name extends string>(load: () => Promise<Record<Name, ComponentType>>, name: Name) =>
   lazy(async () => ({ default: (await load())[name] }))
 
-const CatalogPage = page(() => import('../catalog/catalog-page.tsx'), 'CatalogPage')
-const ProductPage = page(() => import('../catalog/product-page.tsx'), 'ProductPage')
 const CartPage = page(() => import('../cart/cart-page.tsx'), 'CartPage')
 const CheckoutPage = page(() => import('../checkout/checkout-page.tsx'), 'CheckoutPage')
 const OrderPage = page(() => import('../orders/order-page.tsx'), 'OrderPage')
