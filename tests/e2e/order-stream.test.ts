@@ -96,7 +96,7 @@ function listenTo(orderId: string, as: Headers) {
     node: { dispatcher },
   })
   const messages: Message[] = []
-  const over = Promise.withResolvers<void>()
+  let isOver = false
   let connections = 0
   for (const type of TYPES) {
     source.addEventListener(`order.${type}.v1`, (event) => {
@@ -107,11 +107,11 @@ function listenTo(orderId: string, as: Headers) {
   }
   source.addEventListener('open', () => (connections += 1))
   source.addEventListener('error', () => {
-    if (source.readyState === EventSource.CLOSED) over.resolve()
+    isOver = source.readyState === EventSource.CLOSED
   })
   return {
     messages,
-    over: over.promise,
+    over: () => until(() => Promise.resolve(isOver), 20_000),
     connections: () => connections,
     has: (type: string) => messages.some((message) => message.type === type),
   }
@@ -142,7 +142,7 @@ test('a browser sees its order’s life, though its connection is cut while the 
   await until(async () => stream.has('confirmed'), 10_000)
   assert.equal(stream.connections(), 2)
   assert.equal((await fulfill(String(id))).status, 200)
-  await stream.over // after the last event it is told to stop coming
+  await stream.over() // after the last event it is told to stop coming
   assert.deepEqual(
     stream.messages.map(({ type }) => type),
     ['placed', 'action_required', 'confirmed', 'completed'],
@@ -163,7 +163,7 @@ test('who listens is told in a moment', async (t) => {
     await until(async () => stream.has('confirmed'), 10_000)
     tookMs.push((stream.messages.at(-1)?.atMs ?? 0) - paidMs)
     await fulfill(String(id))
-    await stream.over
+    await stream.over()
   }
   const sorted = tookMs.map(Math.round).toSorted((a, b) => a - b)
   t.diagnostic(`told of the confirmation ${sorted.join(', ')} ms after POST /payments was answered`)
@@ -196,7 +196,7 @@ test('3-D Secure at an order that is paid later: the stream says each time what 
   }
   await until(async () => stream.has('confirmed'), 20_000)
   await fulfill(String(id))
-  await stream.over
+  await stream.over()
   withoutDoubles(stream.messages)
 })
 
@@ -231,7 +231,7 @@ test('rule 23: while orders and the gateway are restarted one by one, and lines 
     const isKept = chance() < 0.5
     if (isKept) assert.equal((await fulfill(id)).status, 200)
     else await post(as, `/orders/${id}/cancel`, {})
-    await stream.over
+    await stream.over()
     const last = isKept ? 'completed' : 'canceled'
     const types = stream.messages.map(({ type }) => type)
     assert.deepEqual(types, ['placed', 'action_required', 'confirmed', last], `${id}, seed ${seed}`)

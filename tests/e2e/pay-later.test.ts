@@ -49,6 +49,7 @@ test('after a decline another card pays, and the order is confirmed in a moment'
     assert.equal((await read(placed))['payment_status'], 'requires_payment_method')
     const declined = await payWith(placed, 'pm_card_chargeDeclined', `declined-${n}`)
     assert.deepEqual([declined.status, declined.body['code']], [402, 'payment_declined'])
+    await sleep(300) // what the decline has said, orders has heard by then
     const paid = await payWith(placed, 'pm_card_visa', `paid-${n}`)
     assert.equal(paid.status, 201)
     const sinceMs = performance.now()
