@@ -86,6 +86,7 @@ function Ways({ current }: { current: string | undefined }) {
             <Link
               to={each === undefined ? '/shop' : categoryPath(each.category)}
               aria-current={current === each?.category ? 'page' : undefined}
+              ref={current === each?.category ? bringIntoSight : undefined}
               className="block rounded-full border-[1.5px] border-edge px-4 py-2 aria-[current=page]:border-plum aria-[current=page]:bg-plum aria-[current=page]:text-on-plum"
             >
               {each?.category ?? 'Everything'}
@@ -95,4 +96,9 @@ function Ways({ current }: { current: string | undefined }) {
       </ul>
     </nav>
   )
+}
+
+/** Within its row alone: the page stays where it is. */
+function bringIntoSight(link: HTMLAnchorElement | null): void {
+  link?.closest('ul')?.scrollTo({ left: link.offsetLeft - link.clientWidth })
 }
