@@ -37,7 +37,7 @@ async function install() {
   const expected = expectedPackages()
   console.log('Looking for the package registry ...')
   probeRegistry()
-  console.log(`Installing about ${expected} packages, about 350 MB: once, and after updates.`)
+  console.log(`Installing about ${expected} packages, about 500 MB: once, and after updates.`)
   const progress = setInterval(() => {
     const seconds = Math.round((Date.now() - startedMs) / 1000)
     console.log(`  ${seconds} s: ${Math.min(countPackages(), expected)} packages unpacked`)
