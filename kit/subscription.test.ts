@@ -53,10 +53,12 @@ afterEach(async () => {
   stopFeed()
 })
 
-const append = async (...subjects: string[]) => {
+const append = (...subjects: string[]) => appendOf('thing.happened.v1', subjects)
+
+const appendOf = async (type: string, subjects: string[]) => {
   const world = createTestWorld({ config: {}, db: producer.db })
   await producer.db.transaction(async (tx) => {
-    const events = subjects.map((subject) => ({ type: 'thing.happened.v1', subject, data: {} }))
+    const events = subjects.map((subject) => ({ type, subject, data: {} }))
     appendEvents(tx, world, events)
   })
   await producer.db.transaction(sequenceOutbox)
@@ -270,4 +272,48 @@ test('a producer that is down is asked again later, and nothing is lost', async 
     await clock.advance(1_000)
     return seen.length === 1
   })
+})
+
+/** A replica that gathers, with the sizes of the pages that it was given; undefined: still asked for. */
+function gather() {
+  const pages: (number | undefined)[] = []
+  const counting =
+    (fetch: Fetch): Fetch =>
+    async (url, init) => {
+      const page = pages.push(undefined) - 1
+      const response = await fetch(url, init)
+      pages[page] = ((await response.clone().json()) as unknown[]).length
+      return response
+    }
+  return { ...subscribe({ gatherMs: 100 }, counting), pages }
+}
+
+const many = (count: number) => Array.from({ length: count }, (_, n) => `s${n}`)
+
+test('a reader that gathers reads what comes within its time as one page', async () => {
+  const { clock, pages, stop } = gather()
+  await append('a')
+  await until(() => seen.length === 1)
+  await append('b')
+  await append('c')
+  assert.deepEqual([pages, seen], [[1], ['1']], 'it waits, however long the database takes')
+  await clock.advance(100)
+  await until(() => seen.length === 3)
+  assert.deepEqual(pages, [1, 2])
+  await stop() // at once: the clock stands still
+})
+
+test('a reader that gathers goes on at once after a full page, and not after many events that it passes over', async () => {
+  await append(...many(600))
+  const { clock, pages } = gather()
+  await until(() => seen.length === 600)
+  assert.deepEqual(pages, [500, 100])
+  await appendOf('thing.else.v1', many(900))
+  await append('wanted')
+  await clock.advance(100)
+  await until(() => seen.length === 601)
+  await append('next')
+  assert.deepEqual(pages, [500, 100, 1])
+  await clock.advance(100)
+  await until(() => seen.length === 602)
 })

@@ -8,8 +8,8 @@ import type { World } from './world.ts'
 export type SubscriptionOptions = FeedOptions &
   Handler & {
     /**
-     * Milliseconds between two pages, unless the log is far ahead: what comes meanwhile is asked for,
-     * applied and committed together, which costs less. An event that comes alone waits for nothing.
+     * Milliseconds between a page and the next, unless that page was full: what comes meanwhile is asked
+     * for, applied and committed together, which costs less. The first after a pause waits for nothing.
      */
     gatherMs?: number
   }
@@ -41,7 +41,8 @@ export function createSubscription(
       const page = await pages.read(position, stopping)
       if (page.position === position) return position
       const to = await applyPage(world, options, renew(), { from: position, page })
-      if (gatherMs > 0 && page.position - position < LIMIT)
+      // By what is applied, not by how far the log was read: what is passed over costs next to nothing.
+      if (gatherMs > 0 && page.events.length < LIMIT)
         await unlessAborted(stopping, world.timers.sleep(gatherMs))
       return to
     },
