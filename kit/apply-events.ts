@@ -80,8 +80,8 @@ async function withoutBlocked(
   now: Date,
 ): Promise<LoggedEvent[]> {
   if (events.length === 0) return []
-  const subjects = new Set(events.map(({ subject }) => subject))
-  const blocked = await blockedSubjects(tx, source, [...subjects])
+  const blocked = await blockedSubjects(tx, source, events)
+  if (blocked.size === 0) return events
   const behind = events.filter(({ subject }) => blocked.has(subject))
   const reason = 'waits behind another event of its subject'
   setAside(

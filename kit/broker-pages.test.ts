@@ -1,7 +1,7 @@
 /** Proves that a broker may lose, double, delay and reorder what it is given: each event is applied once, in order. */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, test } from 'node:test'
-import { toCloudEvent } from './cloud-event.ts'
+import { cloudEventText } from './cloud-event.ts'
 import type { LoggedEvent } from './event-log.ts'
 import type { Transaction } from './postgres.ts'
 import type { SubscriptionOptions } from './subscription.ts'
@@ -27,7 +27,7 @@ const append = async (count: number, type?: string) =>
   (await pair.append(count, type)).map((event) => toText(event))
 
 const toText = (event: LoggedEvent, itsLog = log) =>
-  JSON.stringify({ ...toCloudEvent('/things', event), log: itsLog })
+  cloudEventText('/things', { ...event, data: JSON.stringify(event.data) }, { log: itsLog })
 
 /** An event that nobody appended. */
 const strange = (sequence: number, itsLog = log) =>

@@ -11,8 +11,11 @@ export type LoggedEvent = {
   data: Record<string, unknown>
 }
 
+/** An event with what it says as JSON text, for whoever only sends it on. */
+export type StoredEvent = Omit<LoggedEvent, 'data'> & { data: string }
+
 /** Events after a position; `position` is how far the log was read for them, whatever was passed over. */
-export type EventPage = { events: LoggedEvent[]; position: number }
+export type EventPage = { events: StoredEvent[]; position: number }
 
 /** The log no longer has what comes after the position that was asked for; `oldest` is what it has. */
 export type EventsGone = { oldest: number }
@@ -43,8 +46,8 @@ export async function readEvents(tx: Tx, query: EventQuery): Promise<EventPage |
   }
   if (first > after + 1) return { oldest: first }
   const ofType = types === undefined ? '' : 'and type = any($4)'
-  const events = await tx.query<LoggedEvent>(
-    `select sequence, id, type, subject, time, data from events
+  const events = await tx.query<StoredEvent>(
+    `select sequence, id, type, subject, time, data::text as data from events
      where sequence > $1 and sequence <= $2 ${ofType} order by sequence limit $3`,
     [after, last, limit, ...(types === undefined ? [] : [types])],
   )
@@ -103,9 +106,9 @@ export async function hasUnnumbered(tx: Tx, subject: string): Promise<boolean> {
 export async function readToPublish(
   tx: Tx,
   { after, furthest, limit }: { after: number; furthest: number; limit: number },
-): Promise<LoggedEvent[]> {
-  return tx.query<LoggedEvent>(
-    `select sequence, id, type, subject, time, data from events
+): Promise<StoredEvent[]> {
+  return tx.query<StoredEvent>(
+    `select sequence, id, type, subject, time, data::text as data from events
      where sequence > greatest($1::bigint, (select last_sequence from event_counter) - $2::bigint)
      order by sequence limit $3`,
     [after, furthest, limit],

@@ -39,6 +39,10 @@ export const WAIT_S = 5
 export const LIMIT = 500
 const TIMEOUT_MS = 10_000
 
+// Made once: a schema costs more than what it reads.
+const pageSchema = z.array(loggedEventSchema)
+const positionSchema = z.coerce.number().int()
+
 /** Pages as the producer's feed gives them, one long poll each. */
 export const createFeedPages = (
   world: Pick<World<unknown>, 'fetch' | 'timers'>,
@@ -67,8 +71,9 @@ export async function readFeed(
       const text = (await response.text()).slice(0, 300)
       throw new Error(`the feed of ${source} answered ${response.status}: ${text}`)
     }
-    const events = z.array(loggedEventSchema).parse(await response.json())
-    const position = z.coerce.number().int().min(after).parse(response.headers.get(POSITION_HEADER))
+    const events = pageSchema.parse(await response.json())
+    const position = positionSchema.parse(response.headers.get(POSITION_HEADER))
+    if (position < after) throw new Error(`the feed of ${source} went back to ${position}`)
     return { events, position, log: response.headers.get(LOG_HEADER) ?? undefined }
   }
   return withTimeout(timers, TIMEOUT_MS, (signal) => unlessAborted(stopping, ask(signal)))

@@ -2,7 +2,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Authenticator } from './auth.ts'
 import type { Bell } from './bell.ts'
-import { cloudEventSchema, toCloudEvent } from './cloud-event.ts'
+import { cloudEventSchema, cloudEventText } from './cloud-event.ts'
 import { acknowledge, readEvents, type EventPage } from './event-log.ts'
 import type { Http } from './http.ts'
 import { problem, security } from './openapi.ts'
@@ -89,8 +89,8 @@ export function addFeed(
       [POSITION_HEADER]: String(page.position),
       [LOG_HEADER]: await logId(),
     }
-    const sent = page.events.map((event) => toCloudEvent(source, event))
-    return new Response(JSON.stringify(sent), { headers }) as never
+    const sent = page.events.map((event) => cloudEventText(source, event))
+    return new Response(`[${sent.join(',')}]`, { headers }) as never
   })
 }
 

@@ -1,7 +1,7 @@
 /** Owns publishing: one replica at a time gives the broker this service's numbered events, in order. */
 import type { Bell } from './bell.ts'
 import type { Broker } from './broker.ts'
-import { toCloudEvent } from './cloud-event.ts'
+import { cloudEventText } from './cloud-event.ts'
 import { readToPublish } from './event-log.ts'
 import { createLeasedWork, type LeasedWork } from './leased-work.ts'
 import { movePosition, type PositionKey } from './positions.ts'
@@ -61,7 +61,7 @@ export function createPublisher(world: PublisherWorld, options: PublisherOptions
       const messages = events.map((event) => ({
         id: event.id,
         type: event.type,
-        text: JSON.stringify({ ...toCloudEvent(`/${name}`, event), log }),
+        text: cloudEventText(`/${name}`, event, { log }),
       }))
       await unlessAborted(stopping, broker.publish(name, messages))
       oldest = undefined

@@ -35,12 +35,16 @@ export function setAside(
   )
 }
 
-/** Of these subjects, those that have events set aside. */
+/** Of the subjects of these events, those that have events of the source set aside. */
 export async function blockedSubjects(
   tx: Tx,
   source: string,
-  subjects: string[],
+  events: LoggedEvent[],
 ): Promise<Set<string>> {
+  // As a rule nothing is set aside at all.
+  const any = await tx.query('select from set_aside_events where source = $1 limit 1', [source])
+  if (any.length === 0) return new Set()
+  const subjects = [...new Set(events.map(({ subject }) => subject))]
   const rows = await tx.query<{ subject: string }>(
     'select distinct subject from set_aside_events where source = $1 and subject = any($2)',
     [source, subjects],

@@ -150,9 +150,12 @@ export async function listMovements(
   )
 }
 
-/** The movement with this id, if it was made. */
+/** The adjustment with this id, if it was made. */
 export async function findMovement(tx: Tx, id: string): Promise<MovementRow | undefined> {
-  const [row] = await tx.query<MovementRow>('select * from movements where id = $1', [id])
+  const [row] = await tx.query<MovementRow>(
+    'select * from movements where id = $1 and order_id is null',
+    [id],
+  )
   return row
 }
 
