@@ -5,7 +5,13 @@ import type { UpdateProductBody } from './contract/schemas.ts'
 import { availableOf, depletedBy, type Level, type Movement, type Product } from './domain.ts'
 import { productChanged, stockDepleted } from './events.ts'
 import { findProducts, insertProduct, updateProduct, type Listing } from './store/catalog.ts'
-import { applyMovements, findMovement, lockLevels, type MovementRow } from './store.ts'
+import {
+  changeLevels,
+  findMovement,
+  lockLevels,
+  recordMovements,
+  type MovementRow,
+} from './store.ts'
 
 export type Dependencies = Pick<World<unknown>, 'db' | 'clock' | 'ids'>
 
@@ -30,7 +36,10 @@ export async function createProduct(
     const isNew = await insertProduct(tx, product, 0)
     if (isNew) {
       const first = { ...adjustment(product.id, stock, 'First stock'), id: world.ids.next('mov') }
-      if (stock > 0) applyMovements(tx, [first], product.createdAt)
+      if (stock > 0) {
+        recordMovements(tx, [first], product.createdAt)
+        changeLevels(tx, [first])
+      }
       appendEvents(tx, world, [productChanged('created', product)])
     }
     const listing = (await findProducts(tx, [product.id])).get(product.id)
@@ -130,7 +139,8 @@ export async function adjustStock(
     const available = availableOf(level)
     if (available + quantity < 0) return { kind: 'insufficient_stock', available }
     const movement = { ...adjustment(productId, quantity, note), id }
-    applyMovements(tx, [movement], new Date(world.clock.now()))
+    recordMovements(tx, [movement], new Date(world.clock.now()))
+    changeLevels(tx, [movement])
     const depleted = depletedBy([movement], new Map([[productId, level]]))
     appendEvents(tx, world, depleted.map(stockDepleted))
     const row = await findMovement(tx, id)

@@ -30,17 +30,24 @@ export type Movement = {
   note: string | null
 }
 
+/** What movements do to levels, per product. */
+export function sumByProduct(movements: Movement[]): Map<string, Level> {
+  const sums = new Map<string, Level>()
+  for (const { productId, stockedDelta, reservedDelta } of movements) {
+    const { stocked, reserved } = sums.get(productId) ?? { stocked: 0, reserved: 0 }
+    sums.set(productId, { stocked: stocked + stockedDelta, reserved: reserved + reservedDelta })
+  }
+  return sums
+}
+
 /** The products of which these movements take the last unit that is available at `levels`, sorted. */
 export function depletedBy(movements: Movement[], levels: ReadonlyMap<string, Level>): string[] {
-  const taken = new Map<string, number>()
-  for (const { productId, stockedDelta, reservedDelta } of movements) {
-    taken.set(productId, (taken.get(productId) ?? 0) + reservedDelta - stockedDelta)
-  }
-  const isDepleted = ([id, quantity]: [string, number]) => {
+  const isDepleted = ([id, { stocked, reserved }]: [string, Level]) => {
     const level = levels.get(id)
+    const quantity = reserved - stocked
     return level !== undefined && quantity > 0 && availableOf(level) === quantity
   }
-  return [...taken]
+  return [...sumByProduct(movements)]
     .filter(isDepleted)
     .map(([id]) => id)
     .toSorted()

@@ -1,7 +1,13 @@
 /** Owns the SQL of stock: levels, reservations and movements, in batches sorted by key. */
 import type { Transaction, Tx } from '@quartet/kit/postgres'
 import type { ReserveItem } from './contract/schemas.ts'
-import type { Answer, Level, Movement, ReservationState } from './domain.ts'
+import {
+  sumByProduct,
+  type Answer,
+  type Level,
+  type Movement,
+  type ReservationState,
+} from './domain.ts'
 
 export type Reservation = {
   order_id: string
@@ -89,29 +95,26 @@ export async function lockLevels(tx: Tx, productIds: string[]): Promise<Map<stri
   )
 }
 
-/**
- * Records movements and applies their sum per product to the levels, in one statement. The levels
- * must be locked.
- */
-export function applyMovements(
+/** Locks levels in id order, when nothing of them needs to be known. */
+export function claimLevels(tx: Transaction, productIds: string[]): void {
+  if (productIds.length === 0) return
+  tx.send('select from stock where product_id = any($1) order by product_id for update', [
+    productIds,
+  ])
+}
+
+/** Records movements, of which no other transaction needs to know yet. */
+export function recordMovements(
   tx: Transaction,
   movements: (Movement & { id: string })[],
   now: Date,
 ): void {
   if (movements.length === 0) return
   tx.send(
-    `with moved as (
-       insert into movements (id, product_id, kind, stocked_delta, reserved_delta, order_id, note, created_at)
-       select id, product_id, kind, stocked_delta, reserved_delta, order_id, note, $8
-       from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[])
-         as new (id, product_id, kind, stocked_delta, reserved_delta, order_id, note)
-       returning product_id, stocked_delta, reserved_delta
-     ), summed as (
-       select product_id, sum(stocked_delta) as stocked_delta, sum(reserved_delta) as reserved_delta
-       from moved group by product_id
-     )
-     update stock set stocked = stocked + stocked_delta, reserved = reserved + reserved_delta
-     from summed where stock.product_id = summed.product_id`,
+    `insert into movements (id, product_id, kind, stocked_delta, reserved_delta, order_id, note, created_at)
+     select id, product_id, kind, stocked_delta, reserved_delta, order_id, note, $8
+     from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[])
+       as new (id, product_id, kind, stocked_delta, reserved_delta, order_id, note)`,
     [
       movements.map((movement) => movement.id),
       movements.map((movement) => movement.productId),
@@ -121,6 +124,22 @@ export function applyMovements(
       movements.map((movement) => movement.orderId),
       movements.map((movement) => movement.note),
       now,
+    ],
+  )
+}
+
+/** Applies movements to levels, once per product; the levels must be locked. */
+export function changeLevels(tx: Transaction, movements: Movement[]): void {
+  const changes = [...sumByProduct(movements)]
+  if (changes.length === 0) return
+  tx.send(
+    `update stock set stocked = stocked + stocked_delta, reserved = reserved + reserved_delta
+     from unnest($1::text[], $2::bigint[], $3::bigint[]) as new (id, stocked_delta, reserved_delta)
+     where stock.product_id = new.id`,
+    [
+      changes.map(([productId]) => productId),
+      changes.map(([, change]) => change.stocked),
+      changes.map(([, change]) => change.reserved),
     ],
   )
 }

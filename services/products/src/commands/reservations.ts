@@ -25,12 +25,14 @@ import {
 import { stockDepleted } from '../events.ts'
 import { findProducts } from '../store/catalog.ts'
 import {
-  applyMovements,
+  changeLevels,
+  claimLevels,
   claimReservations,
   lockLevels,
   lockReservations,
   productIdsOf,
   readReservations,
+  recordMovements,
   updateReservations,
   type Reservation,
 } from '../store.ts'
@@ -113,7 +115,10 @@ function decideAndRecord(
     })),
     now,
   )
-  applyAndTell({ world, tx, levels, now }, decided.flatMap(toAllocations))
+  const movements = decided.flatMap(toAllocations)
+  recordMovements(tx, named(world, movements), now)
+  changeLevels(tx, movements)
+  appendEvents(tx, world, depletedBy(movements, levels).map(stockDepleted))
   return new Map(
     decided.map(({ item: { order_id, fingerprint }, answer }) => [
       order_id,
@@ -134,14 +139,8 @@ function toAllocations({ item, answer }: { item: ReserveItem; answer: Answer }):
   }))
 }
 
-type Applying = { world: Dependencies; tx: Transaction; levels: Map<string, Level>; now: Date }
-
-// Movements first get their ids, then change the locked levels once per product.
-function applyAndTell({ world, tx, levels, now }: Applying, movements: Movement[]): void {
-  const named = movements.map((movement) => ({ ...movement, id: world.ids.next('mov') }))
-  applyMovements(tx, named, now)
-  appendEvents(tx, world, depletedBy(movements, levels).map(stockDepleted))
-}
+const named = ({ ids }: Pick<Dependencies, 'ids'>, movements: Movement[]) =>
+  movements.map((movement) => ({ ...movement, id: ids.next('mov') }))
 
 function replay(
   { order_id, owner_id, fingerprint }: ReserveItem & { fingerprint: string },
@@ -225,12 +224,14 @@ async function move(
   if (moved.length === 0) return []
   const movements = moved.flatMap((each) => each.movements)
   const productIds = [...new Set(movements.map(({ productId }) => productId))].toSorted()
-  const levels = await lockLevels(tx, productIds)
   updateReservations(
     tx,
     moved.map(({ order_id, to }) => ({ order_id, state: to, answer: null })),
     now,
   )
-  applyAndTell({ world, tx, levels, now }, movements)
+  recordMovements(tx, named(world, movements), now)
+  // Last of all, and for no answer: reservations of others wait for the levels until the commit.
+  claimLevels(tx, productIds)
+  changeLevels(tx, movements)
   return productIds
 }
