@@ -1,6 +1,7 @@
 /** Proves what becomes of kit's own writes whose commit is lost or frozen, and that the stand-in does what it says. */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
+import { applyPage } from '../apply-events.ts'
 import { appendEvents, sequenceOutbox } from '../events.ts'
 import { createHttp } from '../http.ts'
 import { idempotent } from '../idempotency.ts'
@@ -13,6 +14,7 @@ import {
   type TestClock,
   type TestDatabase,
 } from '../testing.ts'
+import { insert } from './event-pair.ts'
 import { createLossyDatabase, losingEachCommit, type LossyDatabase } from './lossy-postgres.ts'
 
 let database: TestDatabase
@@ -138,4 +140,38 @@ test('rule 17: whose claim was answered into the void takes no claim of another'
   assert.equal(answer.status, 409)
   running.resolve(1)
   assert.equal((await first).status, 201)
+})
+
+test('rule 19: events whose commit is lost are applied once, whichever commit it is', async () => {
+  const event = { id: 'evt', type: 'thing.happened.v1', time: new Date(0), data: {} }
+  const page = {
+    events: [1, 2].map((sequence) => ({ ...event, sequence, subject: `thing_${sequence}` })),
+    position: 2,
+  }
+  const world = createTestWorld({ config: {}, db: lossy.db })
+  const renewal = { holder: 'reader', until: new Date(0) }
+  const positionOf = async () => {
+    const [row] = await database.db.query<{ position: number }>(
+      'select position from subscriptions',
+    )
+    return row?.position ?? -1
+  }
+  const losses = await losingEachCommit(lossy, async (run) => {
+    await database.db.query('truncate subscriptions, items, set_aside_events')
+    await database.db.query(`insert into subscriptions (source, position) values ('things', 0)`)
+    for (let from = 0; from < 2; from = await positionOf()) {
+      // As a reader does: what can't be told is looked at again.
+      await applyPage(world, { source: 'things', apply: insert }, renewal, { from, page }).catch(
+        (error: unknown) => assert.ok(error instanceof ConnectionLost, String(error)),
+      )
+    }
+    const items = await database.db.query<{ id: string }>('select id from items order by id')
+    assert.deepEqual(
+      items.map(({ id }) => id),
+      ['thing_1', 'thing_2'],
+      run,
+    )
+    assert.deepEqual(await database.db.query('select from set_aside_events'), [], run)
+  })
+  assert.ok(losses >= 2, `${losses} lost`)
 })
