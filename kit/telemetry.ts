@@ -33,6 +33,11 @@ export function countOutcomes(metrics: Metrics, name: string, help: string): Cou
   return new Counter({ name, help, labelNames: ['outcome'], registers: [metrics.registry] })
 }
 
+/** A counter of something that happened with a peer, by `peer`. */
+export function countByPeer(metrics: Metrics, name: string, help: string): Counter<'peer'> {
+  return new Counter({ name, help, labelNames: ['peer'], registers: [metrics.registry] })
+}
+
 /** A gauge that is read when it is scraped. */
 export function gauge(metrics: Metrics, name: string, help: string, read: () => number): void {
   new Gauge({

@@ -49,7 +49,7 @@ function createApp(world: GatewayWorld): Edge {
   const publicOrigin = new URL(config.PUBLIC_URL).origin
   const isHttps = publicOrigin.startsWith('https:')
   const metrics = createMetrics('gateway')
-  const services = createServices(world)
+  const services = createServices(world, metrics)
   const limits = createLimits(world, createCounter(world, world.shared), world.authenticator)
   const cookies = createCookies(isHttps)
   const sessions = createSessions(world, cookies, services.askUsers)

@@ -24,6 +24,8 @@ const settings = {
   REQUESTS_PER_MINUTE_BY_ACCOUNT: perMinute(3_000),
   /** Requests under way at one service; more are refused. */
   MAX_UNDER_WAY: z.coerce.number().int().min(1).default(2_000),
+  /** MiB of what services let be shown while they do not answer; 0 keeps nothing. */
+  KEPT_COPIES_MIB: z.coerce.number().int().min(0).max(1_024).default(32),
   USERS_URL: peerUrl('http://127.0.0.1:5000'),
   PRODUCTS_URL: peerUrl('http://127.0.0.1:5001'),
   ORDERS_URL: peerUrl('http://127.0.0.1:5002'),

@@ -19,10 +19,15 @@ export type Outgoing = {
   body: string | ArrayBuffer | null
   /** Aborts when nobody waits for the answer any more. */
   gone: AbortSignal
+  /** There is something to give instead: it is not waited for as long as else. */
+  isReplaceable?: boolean
 }
 
 /** Until the head of the answer; its body may take as long as it comes. */
 export const ANSWER_TIMEOUT_MS = 30_000
+/** The same, and how long one that is refused is held, where there is something to give instead. */
+const REPLACEABLE_TIMEOUT_MS = 2_000
+const REPLACEABLE_HOLD_MS = 250
 /** Milliseconds that whoever asks still waits: relative, as gRPC's, since clocks differ. */
 const TIMEOUT_HEADER = 'x-request-timeout-ms'
 
@@ -38,14 +43,16 @@ const KEY = 'idempotency-key'
 export async function forward(
   world: ForwardWorld,
   { service, step, url }: Target,
-  { method, headers, body, gone }: Outgoing,
+  { method, headers, body, gone, isReplaceable = false }: Outgoing,
 ): Promise<Answer> {
   // The client need not know of a key that only makes our own second try safe.
   if (method === 'POST' && KEYED.has(step)) headers[KEY] ??= world.ids.next('gateway')
-  const timeoutMs = timeoutOf(headers[TIMEOUT_HEADER])
+  const longestMs = isReplaceable ? REPLACEABLE_TIMEOUT_MS : ANSWER_TIMEOUT_MS
+  const timeoutMs = timeoutOf(headers[TIMEOUT_HEADER], longestMs)
   headers[TIMEOUT_HEADER] = String(timeoutMs)
   const response = await world.retrier.run({
     service,
+    ...(isReplaceable ? { holdMs: REPLACEABLE_HOLD_MS } : {}),
     isRepeatable: IDEMPOTENT.has(method) || headers[KEY] !== undefined,
     isAbandoned: () => gone.aborted,
     send: () =>
@@ -58,14 +65,14 @@ export async function forward(
 }
 
 // A client may be in more of a hurry than we are, never in less.
-function timeoutOf(said: string | undefined): number {
-  if (said === undefined) return ANSWER_TIMEOUT_MS
+function timeoutOf(said: string | undefined, longestMs: number): number {
+  if (said === undefined) return longestMs
   if (!/^\d{1,9}$/.test(said) || Number(said) === 0) {
     throw new Problem('invalid', 'Invalid request', {
       detail: `${TIMEOUT_HEADER} is a number of milliseconds.`,
     })
   }
-  return Math.min(Number(said), ANSWER_TIMEOUT_MS)
+  return Math.min(Number(said), longestMs)
 }
 
 /**

@@ -9,6 +9,8 @@ type RetryWorld = Pick<World<unknown>, 'clock' | 'timers' | 'log'> & { random: R
 /** A request that can be sent again. */
 type Attempt = {
   service: string
+  /** How long it waits for a service that is not there. */
+  holdMs?: number
   /** Whether sending it twice does what sending it once does (RFC 9110, 9.2.2, or by its key). */
   isRepeatable: boolean
   /** The client that asked is gone. */
@@ -51,9 +53,9 @@ export function createRetrier(world: RetryWorld): Retrier {
   }
 
   return {
-    async run({ service, isRepeatable, isAbandoned, send }) {
+    async run({ service, holdMs = HOLD_MS, isRepeatable, isAbandoned, send }) {
       tokens = Math.min(RESERVE, tokens + RETRY_SHARE)
-      const endMs = world.clock.now() + HOLD_MS
+      const endMs = world.clock.now() + holdMs
       for (let tries = 0; ; tries += 1) {
         try {
           return await send()

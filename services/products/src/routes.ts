@@ -67,6 +67,12 @@ function toResource({ product, available }: Listing): ProductResource {
   }
 }
 
+/**
+ * What everybody may see: whoever keeps it asks again each time, and may show it for a day while nobody
+ * answers (RFC 9111, 5.2.2.9; RFC 5861, 4). An answer with a token is kept by nobody without this.
+ */
+const FOR_EVERYBODY = { 'cache-control': 'public, max-age=0, stale-if-error=86400' }
+
 const isId = (id: string) => /^[A-Za-z0-9_-]{1,64}$/.test(id)
 
 function addCatalog(http: Http, { world, authenticator, shelf }: Dependencies): void {
@@ -80,11 +86,10 @@ function addCatalog(http: Http, { world, authenticator, shelf }: Dependencies): 
       if (principal?.role !== 'admin') throw notFound('Product')
     }
     const [resource, etag] = [toResource(listing), etagOf(listing.product)]
-    if (listing.product.status === 'active') {
-      const headers = { 'content-type': 'application/json', etag }
-      shelf.keep(id, { body: JSON.stringify(resource), headers })
-    }
-    return c.json(resource, 200, { etag })
+    if (listing.product.status !== 'active') return c.json(resource, 200, { etag })
+    const headers = { 'content-type': 'application/json', etag, ...FOR_EVERYBODY }
+    shelf.keep(id, { body: JSON.stringify(resource), headers })
+    return c.json(resource, 200, { etag, ...FOR_EVERYBODY })
   })
 
   http.openapi(routes.list, async (c) => {
@@ -99,11 +104,11 @@ function addCatalog(http: Http, { world, authenticator, shelf }: Dependencies): 
     const search = { query, category, ...price, sort: sortBy, after, limit: limit + 1 }
     const listings = query === '' ? [] : await searchProducts(world.db, search)
     const page = toPage(listings, limit, toResource, (of) => [valueOf(of), of.product.id])
-    return c.json(page, 200)
+    return c.json(page, 200, FOR_EVERYBODY)
   })
 
   http.openapi(routes.categories, async (c) => {
-    return c.json({ data: await countCategories(world.db) }, 200)
+    return c.json({ data: await countCategories(world.db) }, 200, FOR_EVERYBODY)
   })
 }
 

@@ -293,7 +293,7 @@ browserTest(
       await page.getByRole('link', { name: 'Dot-grid notebook' }).waitFor()
       await page.getByText('The catalog does not answer right now.').waitFor()
       await page.goto('/products/prd_fountain-pen')
-      await page.getByText('when you last looked').waitFor()
+      await page.getByText('when it was last known').waitFor()
       await page.goto('/cart')
       await page.getByRole('link', { name: 'Fountain pen' }).first().waitFor()
       await page.goto('/products/prd_dry-bag')

@@ -1,5 +1,7 @@
 /** Owns asking the gateway: one function, and the two ways in which it can fail. */
 
+import { noteCopy } from './kept-copy.ts'
+
 /** A problem document (RFC 9457) as the services write it. */
 export type ProblemDocument = {
   title: string
@@ -62,6 +64,7 @@ const GRACE_MS = 5_000
 /** Asks the gateway; the cookies of the session ride along, and no script ever sees them. */
 export async function ask<Answer>(path: string, how: Ask = {}): Promise<Answer> {
   const response = await send(path, how)
+  noteCopy(path, response)
   const body: unknown = await response.json().catch(() => undefined)
   if (response.ok) return body as Answer
   const problem = toProblem(response.status, body)

@@ -2,6 +2,7 @@
 import { useQueries } from '@tanstack/react-query'
 import { Refusal } from '../api/ask.ts'
 import type { Money } from '../api/contracts.ts'
+import { useKeptSinceMs } from '../api/kept-copy.ts'
 import { productQuery } from '../api/queries.ts'
 import { useCart } from './cart-store.ts'
 import { checkCart, totalOf, type CheckedLine, type Known } from './check.ts'
@@ -14,7 +15,7 @@ export type CheckedCart = {
   total: Money | undefined
   /** Nobody has said yet what some of it costs now. */
   isLoading: boolean
-  /** The catalog does not answer: what is shown was seen earlier. */
+  /** The catalog does not answer: what is shown is older. */
   isStale: boolean
   hasTrouble: boolean
   again: () => Promise<void>
@@ -22,6 +23,7 @@ export type CheckedCart = {
 
 export function useCheckedCart(): CheckedCart {
   const { lines } = useCart()
+  const keptSinceMs = useKeptSinceMs()
   const asked = useQueries({
     queries: lines.map(({ product_id }) => ({
       ...productQuery(product_id),
@@ -34,7 +36,9 @@ export function useCheckedCart(): CheckedCart {
     lines: checked,
     total: totalOf(checked),
     isLoading: asked.some(({ isPending }) => isPending),
-    isStale: asked.some(({ isError, error }) => isError && !(error instanceof Refusal)),
+    isStale:
+      keptSinceMs !== undefined ||
+      asked.some(({ isError, error }) => isError && !(error instanceof Refusal)),
     hasTrouble: checked.some(({ trouble }) => trouble !== undefined),
     again: async () => {
       await Promise.all(asked.map(({ refetch }) => refetch()))

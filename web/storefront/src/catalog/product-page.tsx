@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link, useParams } from 'react-router'
 import { Refusal } from '../api/ask.ts'
 import type { Product } from '../api/contracts.ts'
+import { useKeptSinceMs } from '../api/kept-copy.ts'
 import { productQuery, shortListQuery } from '../api/queries.ts'
 import { formatMoney } from '../parts/money.ts'
 import { Blank } from '../parts/notice.tsx'
@@ -21,6 +22,7 @@ const LOOK_AGAIN_MS = 15_000
 export function ProductPage() {
   const { id = '' } = useParams()
   const asked = useQuery({ ...productQuery(id), refetchInterval: LOOK_AGAIN_MS })
+  const keptSinceMs = useKeptSinceMs()
   const product = asked.data
   const isGone = asked.error instanceof Refusal
   useTitle(isGone ? 'Not here' : product?.name)
@@ -36,7 +38,7 @@ export function ProductPage() {
   return (
     <div className="page pt-6 sm:pt-10">
       <StaleNotice of={asked} />
-      <Shown product={product} isStale={asked.isError} />
+      <Shown product={product} isStale={asked.isError || keptSinceMs !== undefined} />
       <MoreLikeIt product={product} />
     </div>
   )
@@ -64,7 +66,7 @@ function Shown({ product, isStale }: { product: Product; isStale: boolean }) {
         >
           <span className="size-2.5 rounded-full bg-current" aria-hidden="true" />
           {stock.long}
-          {isStale && <span className="font-normal text-soft">, when you last looked</span>}
+          {isStale && <span className="font-normal text-soft">, when it was last known</span>}
         </p>
         <AddToCart key={product.id} product={product} isSold={stock.isSold} />
         <ul className="mt-9 grid gap-2 border-t border-line pt-6 text-soft">

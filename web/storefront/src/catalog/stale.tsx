@@ -1,5 +1,6 @@
-/** Owns saying that what is shown was seen earlier, because the catalog does not answer. */
+/** Owns saying that what is shown is older than now, because the catalog does not answer. */
 import { useEffect, useState } from 'react'
+import { useKeptSinceMs } from '../api/kept-copy.ts'
 import { Notice } from '../parts/notice.tsx'
 
 type Asked = { isError: boolean; isFetching: boolean; data: unknown; dataUpdatedAt: number }
@@ -16,11 +17,14 @@ const moment = new Intl.DateTimeFormat('en', {
 /** Nothing while all is well. */
 export function StaleNotice({ of: { isError, isFetching, data, dataUpdatedAt } }: { of: Asked }) {
   const isSlow = useSlow(isFetching)
-  if (data === undefined || !(isError || isSlow)) return null
+  const keptSinceMs = useKeptSinceMs()
+  const isOld = isError || isSlow || keptSinceMs !== undefined
+  if (data === undefined || !isOld) return null
+  const atMs = Math.min(dataUpdatedAt, keptSinceMs ?? dataUpdatedAt)
   return (
     <Notice title="The catalog does not answer right now." className="mb-8">
-      What you see is from {moment.format(new Date(dataUpdatedAt))}; prices and stock may have
-      changed. You can go on looking and fill your cart. It is checked before you pay.
+      What you see is from {moment.format(new Date(atMs))}; prices and stock may have changed. You
+      can go on looking and fill your cart. It is checked before you pay.
     </Notice>
   )
 }
