@@ -76,6 +76,51 @@ test('what fails midway leaves nothing behind, not even the files before it', as
   assert.ok((await tables()).includes('two'))
 })
 
+test('an older version starts on a database that a newer one has migrated, and changes nothing', async () => {
+  write('0001.do.one.sql', 'create table one (id int)')
+  write('0002.do.two.sql', 'create table two (id int)')
+  await run()
+  const record = () => database.db.query('select * from migrations order by version')
+  const migrated = await record()
+  rmSync(join(folder, '0002.do.two.sql'))
+  await run()
+  assert.deepEqual(await record(), migrated)
+  assert.ok((await tables()).includes('two'))
+})
+
+test('a table that somebody works on is not waited for at length: those who come after are not held up', async () => {
+  write('0001.do.one.sql', 'create table one (id int)')
+  await run()
+  write('0002.do.more.sql', 'create table two (id int); alter table one add column more int')
+  await database.db.transaction(async (tx) => {
+    await tx.query('select from one')
+    const migrating = assert.rejects(run(), { code: '55P03' })
+    await untilMigrateWaits()
+    const waited = database.db.query('select * from one') // behind the one who wants the whole table
+    await migrating
+    assert.deepEqual(await waited, [])
+  })
+  assert.ok(!(await tables()).includes('two'), 'nothing is left behind')
+  await run()
+  await database.db.query('select more from one')
+})
+
+async function untilMigrateWaits(): Promise<void> {
+  const look = () =>
+    database.db.query(
+      `select from pg_stat_activity where datname = current_database()
+       and application_name = 'migrate' and wait_event_type = 'Lock'`,
+    )
+  while ((await look()).length === 0);
+}
+
+test('one that freezes does not keep what it has locked', async () => {
+  const limit = `current_setting('idle_in_transaction_session_timeout')`
+  write('0001.do.one.sql', `create table one as select ${limit} as idle`)
+  await run()
+  assert.deepEqual(await database.db.query('select idle from one'), [{ idle: '5s' }])
+})
+
 test('a folder without a migration is a mistake, not a success', async () => {
   await assert.rejects(run(), /No migration/)
 })

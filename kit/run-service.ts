@@ -30,7 +30,7 @@ export async function runService<Config extends RunConfig>(
   })
   const world = await createRealWorld(service.name, config, peers.fetch)
   await migrateWhenReachable(service, config, (error) =>
-    world.log.warn({ error }, 'the database does not answer yet; trying again'),
+    world.log.warn({ error }, 'the database cannot be brought up to date yet; trying again'),
   )
   await serveUntilSignal({
     app: service.createApp(world),
@@ -117,7 +117,10 @@ function withReadiness({ fetch }: App, isReady: () => boolean): App['fetch'] {
   return answer
 }
 
-// A database that isn't up yet is waited for; a migration that fails ends the process.
+// Not up yet, or full of connections; a migration that met the locks of those who work (55P03, 40P01).
+const PASSING = /^(ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOST|ENETUNREACH|57P0|53300|55P03|40P01)/
+
+// A database that isn't ready is waited for; a migration that fails ends the process.
 async function migrateWhenReachable<Config extends RunConfig>(
   service: Service<Config>,
   config: Config,
@@ -129,8 +132,7 @@ async function migrateWhenReachable<Config extends RunConfig>(
       return
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-      if (!/^(ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOST|ENETUNREACH|57P0|53300)/.test(code))
-        throw error
+      if (!PASSING.test(code)) throw error
       onWait(error)
       await realTimers.sleep(DATABASE_RETRY_MS)
     }
