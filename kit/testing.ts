@@ -23,26 +23,23 @@ import type { Fetch, World } from './world.ts'
 
 export type TestDatabase = { url: string; db: Database; drop: () => Promise<void> }
 
-/** A new database for one test file, cloned from a template that is migrated once per set of migrations. */
+/**
+ * A new database for one test file, cloned from a template that is migrated once per set of migrations;
+ * an empty one without migrations.
+ */
 export async function createTestDatabase(service: {
   name: string
-  migrations: URL
+  migrations?: URL
 }): Promise<TestDatabase> {
   const server = process.env['QUARTET_TEST_DATABASE_URL']
   if (server === undefined) throw new Error('Run tests with: npm test -- <path>')
-  const template = `template_${service.name}_${migrationsHash(service.migrations)}`
   const name = `test_${service.name}_${Buffer.from(realRandom.bytes(8)).toString('hex')}`
   await withServer(server, async (client) => {
-    await client.query('select pg_advisory_lock(42)')
-    const { rowCount } = await client.query('select from pg_database where datname = $1', [
-      template,
-    ])
-    if (rowCount === 0) {
-      await client.query(`drop database if exists "${template}_making"`)
-      await client.query(`create database "${template}_making"`)
-      await migrate(databaseUrl(server, `${template}_making`), service.migrations)
-      await client.query(`alter database "${template}_making" rename to "${template}"`)
-    }
+    const { migrations } = service
+    const template =
+      migrations === undefined
+        ? 'template1'
+        : await migratedTemplate(client, server, { ...service, migrations })
     await client.query(`create database "${name}" template "${template}"`)
   })
   const url = databaseUrl(server, name)
@@ -59,6 +56,23 @@ export async function createTestDatabase(service: {
     await withServer(server, (client) => client.query(`drop database "${name}" with (force)`))
   }
   return { url, db, drop }
+}
+
+async function migratedTemplate(
+  client: pg.Client,
+  server: string,
+  { name, migrations }: { name: string; migrations: URL },
+): Promise<string> {
+  const template = `template_${name}_${migrationsHash(migrations)}`
+  await client.query('select pg_advisory_lock(42)')
+  const { rowCount } = await client.query('select from pg_database where datname = $1', [template])
+  if (rowCount === 0) {
+    await client.query(`drop database if exists "${template}_making"`)
+    await client.query(`create database "${template}_making"`)
+    await migrate(databaseUrl(server, `${template}_making`), migrations)
+    await client.query(`alter database "${template}_making" rename to "${template}"`)
+  }
+  return template
 }
 
 async function withServer(url: string, use: (client: pg.Client) => Promise<unknown>) {

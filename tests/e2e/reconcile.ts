@@ -1,5 +1,6 @@
 /** Owns the end of an end-to-end test: what npm run reconcile says of the shop that it used. */
 import assert from 'node:assert/strict'
+import type { Target } from '../../tools/reconcile/books.ts'
 import { isClean, type Report } from '../../tools/reconcile/reconcile.ts'
 import { describeReport } from '../../tools/reconcile/report.ts'
 import { reconcileNow, withRunningShop } from '../../tools/reconcile/running-shop.ts'
@@ -9,8 +10,13 @@ import type { Shop } from '../../tools/start/shop.ts'
 const LOOKS = 10
 
 /** Fails, in the words of npm run reconcile, unless all books agree, once readers have read all. */
-export async function reconcile({ dataDir }: Pick<Shop, 'dataDir'>): Promise<void> {
-  const look = () => withRunningShop(dataDir, (target) => reconcileNow(target, 0))
+export function reconcile({ dataDir }: Pick<Shop, 'dataDir'>): Promise<void> {
+  return withRunningShop(dataDir, reconcileTarget)
+}
+
+/** The same of books that are anywhere. */
+export async function reconcileTarget(target: Target): Promise<void> {
+  const look = () => reconcileNow(target, 0)
   let report = await look()
   for (let looks = 1; looks < LOOKS && isBeingRead(report); looks += 1) report = await look()
   assert.ok(isClean(report), describeReport(report).join('\n'))

@@ -1,4 +1,5 @@
 /** Owns a shop of real processes, two of every service on one database each, behind one port a service. */
+import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
@@ -23,11 +24,17 @@ export const ADMIN = { email: 'admin@example.com', password: 'an-admin-of-tests'
 // Short, so that what a dead replica held is taken over within the test.
 const SHORT = { LEASE_MS: '2000', WAIT_MS: '3000', PEER_TIMEOUT_MS: '1500', LOG_LEVEL: 'error' }
 
-/** Starts all of it. */
-export async function openReplicas() {
+/**
+ * Starts all of it. From another `checkout` the services start on empty databases, which they bring up
+ * to date themselves.
+ */
+export async function openReplicas({ checkout }: { checkout?: string } = {}) {
   const folder = mkdtempSync(path.join(tmpdir(), 'quartet-replicas-'))
   const databases = new Map<string, TestDatabase>()
-  for (const service of SERVICES) databases.set(service.name, await createTestDatabase(service))
+  for (const { name, migrations } of SERVICES) {
+    const made = checkout === undefined ? { name, migrations } : { name }
+    databases.set(name, await createTestDatabase(made))
+  }
   const doors = new Map<string, Door>()
   for (const { name } of SERVICES) doors.set(name, await openDoor())
   const originOf = (name: ServiceName) => `http://127.0.0.1:${doors.get(name)?.port}`
@@ -36,16 +43,24 @@ export async function openReplicas() {
   const settings = await settingsOf(folder, { originOf, provider })
   const children = new Map<string, ChildProcess>()
 
-  async function start(name: ServiceName, replica: number): Promise<void> {
+  async function start(name: ServiceName, replica: number, from = CHECKOUT): Promise<void> {
     const port = await freePort()
     const env = { ...settings, PORT: String(port), DATABASE_URL: databases.get(name)?.url }
-    children.set(`${name}${replica}`, await startProcess(`services/${name}/src/main.ts`, env))
+    const script = path.join(from, `services/${name}/src/main.ts`)
+    children.set(`${name}${replica}`, await startProcess(script, env))
     doors.get(name)?.lead(replica, port)
   }
 
+  async function replace(name: ServiceName, replica: number, from: string): Promise<void> {
+    const old = children.get(`${name}${replica}`)
+    await start(name, replica, from)
+    if (old !== undefined) assert.equal(await end(old, 'SIGTERM'), 0)
+  }
+
   const env = { ...settings, PORT: String(providerPort) }
-  children.set('provider', await startProcess('tools/provider/main.ts', env))
-  await Promise.all(NAMES.flatMap((name) => [start(name, 0), start(name, 1)]))
+  children.set('provider', await startProcess(path.join(CHECKOUT, 'tools/provider/main.ts'), env))
+  const startBoth = (name: ServiceName) => [start(name, 0, checkout), start(name, 1, checkout)]
+  await Promise.all(NAMES.flatMap(startBoth))
   const databaseOf = (name: ServiceName) => {
     const database = databases.get(name)
     if (database === undefined) throw new Error(`no database of ${name}`)
@@ -59,13 +74,15 @@ export async function openReplicas() {
     /** A signal to one replica: SIGKILL, or SIGSTOP and SIGCONT. */
     signal: (name: ServiceName, replica: number, signal: NodeJS.Signals) =>
       children.get(`${name}${replica}`)?.kill(signal),
-    /** Starts a replica in the place of one that was killed. */
+    /** Starts a replica in the place of one that was killed, of the code in another checkout if it is named. */
     start,
+    /** Starts a replica of the code in a checkout; then the one whose place it takes is told to stop, and ends well. */
+    replace,
     /** Whether the door leads to a replica: a balancer leaves out one that is not ready. */
     leadTo: (name: ServiceName, replica: number, isReady: boolean) =>
       doors.get(name)?.leadTo(replica, isReady),
     async close() {
-      await Promise.all([...children.values()].map(end))
+      await Promise.all([...children.values()].map((child) => end(child, 'SIGKILL')))
       for (const door of doors.values()) door.close()
       for (const { drop } of databases.values()) await drop()
       rmSync(folder, { recursive: true, force: true })
@@ -106,7 +123,7 @@ async function settingsOf(folder: string, { originOf, provider }: Places) {
 export type Replicas = Awaited<ReturnType<typeof openReplicas>>
 
 function startProcess(script: string, env: NodeJS.ProcessEnv): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [path.join(CHECKOUT, script)], {
+  const child = spawn(process.execPath, [script], {
     env,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
@@ -116,11 +133,11 @@ function startProcess(script: string, env: NodeJS.ProcessEnv): Promise<ChildProc
   })
 }
 
-function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
+function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode)
   return new Promise((ended) => {
-    child.once('exit', () => ended())
-    child.kill('SIGKILL')
+    child.once('exit', (code) => ended(code))
+    child.kill(signal)
   })
 }
 
