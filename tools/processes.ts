@@ -24,6 +24,13 @@ export function commandOf(pid: number): string {
   }
 }
 
+/** The processes that a process has started and not outlived. */
+export function childrenOf(parent: number): number[] {
+  const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).split('\n')
+  const pairs = lines.map((line) => line.trim().split(/\s+/).map(Number))
+  return pairs.flatMap(([pid, ppid]) => (pid !== undefined && ppid === parent ? [pid] : []))
+}
+
 /** Waits until a process has ended; false when it still lives after `timeoutMs`. */
 export async function waitUntilGone(pid: number, timeoutMs: number): Promise<boolean> {
   for (const endMs = Date.now() + timeoutMs; isAlive(pid);) {

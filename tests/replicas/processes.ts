@@ -90,9 +90,10 @@ export async function openReplicas({ checkout }: { checkout?: string } = {}) {
   }
 }
 
-type Places = { originOf: (name: ServiceName) => string; provider: string }
+export type Places = { originOf: (name: ServiceName) => string; provider: string }
 
-async function settingsOf(folder: string, { originOf, provider }: Places) {
+/** What every service and the provider are told. */
+export async function settingsOf(folder: string, { originOf, provider }: Places) {
   const file = (name: string, text: string) => {
     const where = path.join(folder, name)
     writeFileSync(where, text, { mode: 0o600 })
@@ -122,7 +123,8 @@ async function settingsOf(folder: string, { originOf, provider }: Places) {
 
 export type Replicas = Awaited<ReturnType<typeof openReplicas>>
 
-function startProcess(script: string, env: NodeJS.ProcessEnv): Promise<ChildProcess> {
+/** Starts a program of a checkout; resolves when it is ready. */
+export function startProcess(script: string, env: NodeJS.ProcessEnv): Promise<ChildProcess> {
   const child = spawn(process.execPath, [script], {
     env,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -133,7 +135,8 @@ function startProcess(script: string, env: NodeJS.ProcessEnv): Promise<ChildProc
   })
 }
 
-function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+/** Resolves when it has ended, with its exit code. */
+export function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode)
   return new Promise((ended) => {
     child.once('exit', (code) => ended(code))
