@@ -23,6 +23,8 @@ export type Eventing = {
   /** The end of its own log, for those who listen here. */
   tail: EventTail
   start: () => void
+  /** Another replica takes over: readers that wait here are answered. */
+  drain: () => void
   stop: () => Promise<void>
 }
 
@@ -107,7 +109,7 @@ export function createEventing(
   const retention = createEventRetention(world)
   const bell = createBell(world, EVENTS_CHANNEL)
   const logId = createLogId(world)
-  addFeed(http, { world, authenticator, bell, source: `/${name}`, logId })
+  const feed = addFeed(http, { world, authenticator, bell, source: `/${name}`, logId })
   const brokering = broker && createBrokering(world, { name, broker, bell, logId, metrics })
   const readers = subscriptions.map((options) =>
     createSubscription(world, options, brokering?.pagesOf(options)),
@@ -123,6 +125,7 @@ export function createEventing(
       brokering?.start()
       for (const reader of readers) reader.start()
     },
+    drain: feed.drain,
     async stop() {
       bell.stop()
       await Promise.all([...readers, ...(brokering ? [brokering] : [])].map(({ stop }) => stop()))

@@ -4,7 +4,7 @@ import { after, before, beforeEach, test } from 'node:test'
 import { forbidden } from './auth.ts'
 import { createBell, EVENTS_CHANNEL, type Bell } from './bell.ts'
 import { appendEvents, sequenceOutbox } from './events.ts'
-import { addFeed } from './feed.ts'
+import { addFeed, type Feed } from './feed.ts'
 import { createHttp, type Http } from './http.ts'
 import { createTestDatabase, createTestWorld, type TestDatabase } from './testing.ts'
 
@@ -12,6 +12,7 @@ const logId = () => Promise.resolve('log_things')
 let database: TestDatabase
 let http: Http
 let bell: Bell
+let feed: Feed
 let world: ReturnType<typeof newWorld>
 let reader: string | undefined
 
@@ -39,7 +40,7 @@ beforeEach(async () => {
     if (request.headers.has('x-stranger')) return Promise.reject(forbidden('no'))
     return Promise.resolve(reader)
   }
-  addFeed(http, { world, authenticator: { serviceOrAdmin }, bell, source: '/things', logId })
+  feed = addFeed(http, { world, authenticator: { serviceOrAdmin }, bell, source: '/things', logId })
 })
 
 const append = async (...types: string[]) => {
@@ -111,6 +112,20 @@ test('who waits when the service stops has an answer at once', async () => {
   bell.stop()
   assert.deepEqual(await waiting, { sequences: [], position: 0 })
   assert.deepEqual(await read('wait=30'), { sequences: [], position: 0 })
+})
+
+test('who waits when the replica leaves has an answer at once; who comes then waits for a moment, and is told what is new', async () => {
+  const waiting = read('wait=30')
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  feed.drain()
+  assert.deepEqual(await waiting, { sequences: [], position: 0 })
+  const late = read('wait=30')
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  await world.clock.advance(500)
+  assert.deepEqual(await late, { sequences: [], position: 0 })
+  const told = read('wait=30')
+  await append('thing.made.v1')
+  assert.deepEqual(await told, { sequences: ['1'], position: 1 })
 })
 
 test('what retention dropped is a 410 that says where the log begins', async () => {

@@ -7,6 +7,7 @@ import { acknowledge, readEvents, type EventPage } from './event-log.ts'
 import type { Http } from './http.ts'
 import { problem, security } from './openapi.ts'
 import { Problem } from './problem.ts'
+import { unlessAborted } from './timeout.ts'
 import type { World } from './world.ts'
 
 /** What a service's token must be for. */
@@ -20,6 +21,8 @@ export const MAX_EVENTS = 1_000
 const DEFAULT_EVENTS = 500
 /** Acknowledgements that come sooner than this are not written: retention thinks in days. */
 const ACKNOWLEDGE_EVERY_MS = 5_000
+/** Who still asks a replica that leaves waits no longer than this, and asks another then. */
+const LEAVING_WAIT_MS = 500
 
 const number = (min: number, max: number, fallback: number) =>
   z.coerce.number().int().min(min).max(max).default(fallback)
@@ -64,25 +67,35 @@ type Dependencies = {
   logId: () => Promise<string>
 }
 
+export type Feed = {
+  /** Another replica takes over: who waits is answered at once. */
+  drain: () => void
+}
+
 /** Adds the feed to a service. */
 export function addFeed(
   http: Http,
   { world, authenticator, bell, source, logId }: Dependencies,
-): void {
+): Feed {
+  const leaving = new AbortController()
   const noteReader = createAcknowledgements(world)
   http.openapi(route, async (c) => {
     const reader = await authenticator.serviceOrAdmin(c.req.raw, FEED_SCOPE)
     const { after, wait, limit, type } = c.req.valid('query')
     if (reader !== undefined) await noteReader(reader, after)
     const types = type?.split(',').map((each) => each.trim())
-    const untilMs = world.clock.now() + wait * 1_000
+    const { wakes, waitMs } = leaving.signal.aborted
+      ? { wakes: NEVER, waitMs: Math.min(wait * 1_000, LEAVING_WAIT_MS) }
+      : { wakes: leaving.signal, waitMs: wait * 1_000 }
+    const untilMs = world.clock.now() + waitMs
     let page: EventPage
     for (;;) {
       const seen = bell.rings()
       page = await readOrGone(world, { after, types, limit })
       const leftMs = untilMs - world.clock.now()
-      if (page.events.length > 0 || page.position > after || leftMs <= 0 || bell.isStopped()) break
-      await bell.wait(seen, leftMs)
+      const isOver = leftMs <= 0 || bell.isStopped() || wakes.aborted
+      if (page.events.length > 0 || page.position > after || isOver) break
+      await unlessAborted(wakes, bell.wait(seen, leftMs)).catch(() => {})
     }
     const headers = {
       'content-type': 'application/cloudevents-batch+json',
@@ -92,7 +105,10 @@ export function addFeed(
     const sent = page.events.map((event) => cloudEventText(source, event))
     return new Response(`[${sent.join(',')}]`, { headers }) as never
   })
+  return { drain: () => leaving.abort() }
 }
+
+const NEVER = new AbortController().signal
 
 async function readOrGone(
   { db }: Pick<World<unknown>, 'db'>,

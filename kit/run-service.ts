@@ -13,7 +13,7 @@ import { closeWorld, createRealWorld, type App, type Service, type WorldConfig }
 type RunConfig = WorldConfig & { HOST: string; PORT: number }
 
 const STOP_GRACE_MS = 3_000
-/** Who chose this process before it was drained may still be on the way. */
+/** Who chose this process before it was red may still be on the way. */
 const DRAIN_LEAST_MS = 500
 const DRAIN_GRACE_MS = 10_000
 const DATABASE_RETRY_MS = 500
@@ -65,15 +65,16 @@ type Running = {
 }
 
 /**
- * Starts an app, listens, tells the supervisor, and stops: at once on SIGTERM, SIGINT or when the
- * supervisor is gone; after serving what is open when the supervisor drains it.
+ * Starts an app, listens, tells the supervisor, and stops: on SIGTERM, or when the supervisor drains it,
+ * after it has gone on for those who don't know yet, with readiness red; at once on SIGINT, or when the
+ * supervisor is gone. Either way what runs may end.
  */
 export async function serveUntilSignal({ app, ...options }: Running): Promise<void> {
   let stopping: Promise<void> | undefined
-  let draining = false
+  let draining: Promise<void> | undefined
   await app.start()
   const server = await listen(
-    withReadiness(app, () => !draining),
+    withReadiness(app, () => draining === undefined),
     options,
   )
   const stop = async (graceMs: number) => {
@@ -88,20 +89,20 @@ export async function serveUntilSignal({ app, ...options }: Running): Promise<vo
   }
   const stopNow = () => void (stopping ??= stop(STOP_GRACE_MS).catch(crash))
   const drain = async () => {
-    draining = true
     app.drain?.()
     await server.drain(DRAIN_LEAST_MS)
     stopping ??= stop(DRAIN_GRACE_MS)
     await stopping
   }
-  process.on('SIGTERM', stopNow)
+  const drainOnce = () => void (draining ??= drain().catch(crash))
+  process.on('SIGTERM', drainOnce)
   process.on('SIGINT', stopNow)
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
   listenToSupervisor({
     onReplicas: options.onReplicas ?? (() => {}),
     onConnection: server.take,
-    onDrain: () => void drain().catch(crash),
+    onDrain: drainOnce,
     onAlone: stopNow,
   })
   sayReady(server.port)

@@ -5,6 +5,9 @@ import type { Fetch } from './world.ts'
 /** Far above any answer of a peer: 1,000 outcomes with 100 lines each. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
+// What was idle for longer is closed: a replica that leaves waits for it.
+const IDLE_MS = 1_000
+
 /** An answer that is here as a whole; reading it as text or JSON waits for nothing. */
 class WholeResponse extends Response {
   readonly #text: string
@@ -24,7 +27,7 @@ class WholeResponse extends Response {
  * fetch does beside (streams, redirects, cookies, caches) costs more than all else in a small command.
  */
 export function createWholeFetch(): Fetch {
-  const agent = new Agent()
+  const agent = new Agent({ keepAliveMaxTimeout: IDLE_MS })
   return (url, { method = 'GET', headers, body, signal } = {}) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted === true) throw signal.reason

@@ -29,7 +29,7 @@ export type World<Config> = {
 export type App = {
   fetch: (request: Request) => Promise<Response>
   start: () => Promise<void>
-  /** Another replica takes over: ends answers that last, and goes on with all else until `stop`. */
+  /** Another replica takes over: ends answers that last or wait, and goes on with all else until `stop`. */
   drain?: () => void
   /** Turns `/health/ready` red and takes no new background work; what runs may end. */
   stop: () => Promise<void>

@@ -6,6 +6,9 @@ import { toResponse, type Answer } from './answer.ts'
 /** Bytes of an answer that wait for whoever reads it; then the service waits too. */
 const MAX_WAITING_BYTES = 64 * 1024
 
+// What was idle for longer is closed: a replica that leaves waits for it.
+const IDLE_MS = 1_000
+
 /**
  * A `fetch` for whoever passes answers on: a body that is all here (text, bytes or none) out, an answer
  * in as it comes; connections are kept, nothing is followed, decoded or added. Rejects as `fetch` does,
@@ -13,7 +16,7 @@ const MAX_WAITING_BYTES = 64 * 1024
  * it would cost more than all else. The rest is streamed, no faster than it is read.
  */
 export function createStreamFetch(): Fetch {
-  const agent = new Agent()
+  const agent = new Agent({ keepAliveMaxTimeout: IDLE_MS })
   return (url, { method = 'GET', headers, body, signal } = {}) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted === true) throw signal.reason

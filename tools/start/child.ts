@@ -13,7 +13,7 @@ export type Child = {
   say: (words: FromSupervisor, socket?: Socket) => Promise<boolean>
   /** Lets it serve what is open and end by itself; stops it when it takes too long. */
   drain: (graceMs: number) => Promise<void>
-  /** SIGTERM, then SIGKILL after `graceMs`; resolves when it has ended. */
+  /** SIGINT (at once, where SIGTERM drains), then SIGKILL after `graceMs`; resolves when it has ended. */
   stop: (graceMs: number) => Promise<void>
 }
 
@@ -147,7 +147,7 @@ async function ended(child: ChildProcess, timeoutMs: number): Promise<void> {
 }
 
 async function stopChild(child: ChildProcess, graceMs: number): Promise<void> {
-  child.kill('SIGTERM')
+  child.kill('SIGINT')
   const force = setTimeout(() => child.kill('SIGKILL'), graceMs)
   await ended(child, graceMs + 5_000)
   clearTimeout(force)

@@ -55,8 +55,8 @@ test('one that never becomes ready is given up with where to look', async () => 
   await kept.stop()
 })
 
-test('stop ends one that is deaf to SIGTERM, and starts it no more', async () => {
-  const { kept } = keep('deaf', `process.on('SIGTERM', () => {}); ${READY}`)
+test('stop ends one that is deaf to SIGINT, and starts it no more', async () => {
+  const { kept } = keep('deaf', `process.on('SIGINT', () => {}); ${READY}`)
   await kept.ready
   const pid = kept.pid()
   assert.ok(pid !== undefined)

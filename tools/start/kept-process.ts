@@ -15,7 +15,7 @@ export type ProcessOptions = {
   script: string
   env: Environment
   logFile: string
-  /** From SIGTERM to SIGKILL. */
+  /** From SIGINT to SIGKILL. */
   graceMs: number
   tell: (event: ProcessEvent) => void
   /** It became ready, or is no more. */
@@ -38,7 +38,7 @@ export type KeptProcess = {
   say: (words: FromSupervisor, socket?: Socket) => Promise<boolean>
   /** Lets it serve what is open and end by itself; `stop` follows when it doesn't. */
   drain: () => Promise<void>
-  /** SIGTERM, then SIGKILL when it takes too long; resolves when it has ended. */
+  /** SIGINT, then SIGKILL when it takes too long; resolves when it has ended. */
   stop: () => Promise<void>
 }
 

@@ -2,7 +2,7 @@
 import { admit, type Kind } from '@quartet/kit/admission'
 import { createAuthenticator, createServiceSigner } from '@quartet/kit/auth'
 import { publicHalf } from '@quartet/kit/crypto'
-import { createErasure } from '@quartet/kit/erasure'
+import { createErasure, type Erasure } from '@quartet/kit/erasure'
 import { createEventStreams } from '@quartet/kit/event-stream'
 import { createEventing } from '@quartet/kit/eventing'
 import { createHttp } from '@quartet/kit/http'
@@ -48,14 +48,7 @@ function createApp(world: World<Config>): App {
     name: 'orders',
     authenticator,
     metrics,
-    subscriptions: [
-      paymentsSubscription(world, {
-        baseUrl: config.PAYMENTS_URL,
-        token: (scope) => sign('payments', scope),
-        wake: () => checkout.wake(),
-      }),
-      usersSubscription(erasure, config.USERS_URL, (scope) => sign('users', scope)),
-    ],
+    subscriptions: subscriptionsOf(world, { erasure, sign, wake: () => checkout.wake() }),
   })
   const checkout = createCheckout(world, createPeers(world, sign, metrics), eventing.sequencer)
   gauge(metrics, 'orders_open', 'Orders under way, as last counted.', checkout.openOrders)
@@ -72,7 +65,10 @@ function createApp(world: World<Config>): App {
       eventing.start()
       checkout.start()
     },
-    drain: streams.stop,
+    drain() {
+      streams.stop()
+      eventing.drain()
+    },
     async stop() {
       accepting = false
       streams.stop()
@@ -82,6 +78,17 @@ function createApp(world: World<Config>): App {
     },
   }
 }
+
+type Reading = { erasure: Erasure; sign: ReturnType<typeof createServiceSigner>; wake: () => void }
+
+const subscriptionsOf = (world: World<Config>, { erasure, sign, wake }: Reading) => [
+  paymentsSubscription(world, {
+    baseUrl: world.config.PAYMENTS_URL,
+    token: (scope) => sign('payments', scope),
+    wake,
+  }),
+  usersSubscription(erasure, world.config.USERS_URL, (scope) => sign('users', scope)),
+]
 
 // What ends work, or asks how it stands, is let in always; so is a stream, which has limits of its own.
 function kindOf(method: string, path: string): Kind | undefined {

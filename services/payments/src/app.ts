@@ -76,6 +76,7 @@ function createApp(world: World<Config>): App {
       sweep.start()
       stopRetention = startKeyRetention(world)
     },
+    drain: eventing.drain,
     async stop() {
       accepting = false
       stopRetention()

@@ -71,6 +71,7 @@ function createApp(world: World<Config>): App {
       eventing.start()
       stopRetention = startKeyRetention(world)
     },
+    drain: eventing.drain,
     async stop() {
       accepting = false
       stopRetention()

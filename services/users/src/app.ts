@@ -62,6 +62,7 @@ function createApp(world: World<Config>): App {
       eventing.start()
       stops.push(startKeyRetention(world), startRetention(world, credentials.accountOf), ring.stop)
     },
+    drain: eventing.drain,
     async stop() {
       accepting = false
       for (const stop of stops) stop()
