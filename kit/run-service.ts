@@ -5,7 +5,7 @@ import { migrate } from './migrate.ts'
 import { createBalancedFetch, type ReplicaMap } from './replicas.ts'
 import { listen } from './server.ts'
 import { createWholeFetch } from './whole-fetch.ts'
-import { listenToSupervisor, sayReady } from './supervised.ts'
+import { listenToSupervisor, sayEnding, sayReady } from './supervised.ts'
 import { realRandom } from './random.ts'
 import { realClock, realTimers } from './time.ts'
 import { closeWorld, createRealWorld, type App, type Service, type WorldConfig } from './world.ts'
@@ -81,6 +81,7 @@ export async function serveUntilSignal({ app, ...options }: Running): Promise<vo
     await app.stop()
     await server.close(graceMs)
     await options.onStopped?.()
+    await sayEnding()
     process.exit(0)
   }
   const crash = (error: unknown) => {

@@ -4,8 +4,8 @@ import { z } from 'zod'
 import type { ReplicaMap } from './replicas.ts'
 import { realTimers } from './time.ts'
 
-/** Said by a process: it listens on `port`; it lives. */
-export type ToSupervisor = { type: 'ready'; port: number } | { type: 'beat' }
+/** Said by a process: it listens on `port`; it lives; all is answered, and it is heard of no more. */
+export type ToSupervisor = { type: 'ready'; port: number } | { type: 'beat' } | { type: 'ending' }
 
 /**
  * Said by the supervisor: which replicas stand behind which origin, whole; that a connection was
@@ -57,7 +57,13 @@ export function sayReady(port: number): void {
   beat()
 }
 
-function say(words: ToSupervisor): void {
+/** Tells the supervisor that silence is the end from now on: to exit, with compiled code to keep, takes time. */
+export async function sayEnding(): Promise<void> {
+  await new Promise<void>((said) => say({ type: 'ending' }, said))
+}
+
+function say(words: ToSupervisor, onSaid = () => {}): void {
   // A supervisor that is gone is heard of by `disconnect`.
-  if (process.connected) process.send?.(words, undefined, {}, () => {})
+  if (process.connected) process.send?.(words, undefined, {}, onSaid)
+  else onSaid()
 }

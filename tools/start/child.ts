@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import type { Socket } from 'node:net'
-import type { FromSupervisor } from '@quartet/kit/supervised'
+import type { FromSupervisor, ToSupervisor } from '@quartet/kit/supervised'
 import type { Environment } from './environment.ts'
 import { lastError, logLength, openLog } from './log-file.ts'
 
@@ -48,6 +48,7 @@ export function startChild(
   }
   child.on('message', (message) => {
     if (isReady(message)) onReady(message.port)
+    if (says(message, 'ending')) pulse.stop()
   })
   child.once('exit', (code, signal) => exited(describeExit(code, signal)))
   child.once('error', (error) => exited(error.message))
@@ -64,11 +65,10 @@ export function startChild(
   }
 }
 
-const isBeat = (message: unknown): boolean =>
-  typeof message === 'object' && message !== null && 'type' in message && message.type === 'beat'
+const says = (message: unknown, type: ToSupervisor['type']): boolean =>
+  typeof message === 'object' && message !== null && 'type' in message && message.type === type
 
-const isReady = (message: unknown): message is { port?: number } =>
-  typeof message === 'object' && message !== null && 'type' in message && message.type === 'ready'
+const isReady = (message: unknown): message is { port?: number } => says(message, 'ready')
 
 // A socket is kept here too until the process has surely taken it over: what was on its way to one
 // that froze would otherwise stay open for ever, with a client that waits, and so would what waits
@@ -109,7 +109,7 @@ const FROZEN_TICKS = 8
 function watchPulse(child: ChildProcess, onFrozen: () => void) {
   let silentTicks: number | undefined
   child.on('message', (message) => {
-    if (silentTicks !== undefined || isBeat(message)) silentTicks = 0
+    if (silentTicks !== undefined || says(message, 'beat')) silentTicks = 0
   })
   const timer = setInterval(() => {
     if (silentTicks === undefined) return

@@ -65,6 +65,20 @@ test('stop ends one that is deaf to SIGINT, and starts it no more', async () => 
   assert.equal(kept.pid(), undefined)
 })
 
+test('one that has said that it ends is not taken for frozen, however long that takes', async () => {
+  const { kept, heard } = keep(
+    'ending',
+    `${READY} process.send({ type: 'beat' })
+    process.on('message', () => process.send({ type: 'ending' }, () => {
+      for (const untilMs = Date.now() + 2_600; Date.now() < untilMs;);
+      process.exit(0)
+    }))`,
+  )
+  await kept.ready
+  await kept.drain()
+  assert.deepEqual(heard, [])
+})
+
 test('the environment that is given is all that it has', async () => {
   const { kept, next } = keep('env', 'throw new Error(Object.keys(process.env).sort().join())')
   const event = await next()
@@ -100,5 +114,5 @@ function keep(name: string, code: string) {
       })
     }
   }
-  return { kept, next }
+  return { kept, next, heard }
 }
