@@ -27,7 +27,8 @@ export type TestShop = {
   firstStock: Map<string, number>
   /** Registers a customer and gives a token. */
   newCustomer: () => Promise<string>
-  close: () => Promise<void>
+  /** `keep`: data and logs stay. */
+  close: (keep?: boolean) => Promise<void>
 }
 
 // Every test's customers come from one address.
@@ -38,7 +39,9 @@ const UNLIMITED = {
 }
 
 export async function openShop(
-  options: Partial<Pick<ShopOptions, 'oneProcess' | 'replicas' | 'env' | 'onEvent' | 'pages'>> = {},
+  options: Partial<
+    Pick<ShopOptions, 'oneProcess' | 'replicas' | 'env' | 'onEvent' | 'pages' | 'signal'>
+  > = {},
 ): Promise<TestShop> {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'quartet-e2e-'))
   const shop = await startSomewhere({
@@ -47,6 +50,9 @@ export async function openShop(
     oneProcess: false,
     ...options,
     env: { gateway: UNLIMITED, ...options.env },
+  }).catch((error: unknown) => {
+    rmSync(dataDir, { recursive: true, force: true })
+    throw error
   })
   const { email, password } = shop.credentials.admin
   const admin = await logIn(shop, email, password)
@@ -66,9 +72,9 @@ export async function openShop(
       assert.equal(status, 201)
       return logIn(shop, account.email, account.password)
     },
-    async close() {
+    async close(keep = false) {
       await shop.stop()
-      rmSync(dataDir, { recursive: true, force: true })
+      if (!keep) rmSync(dataDir, { recursive: true, force: true })
     },
   }
 }
