@@ -89,10 +89,8 @@ export function isExpected(expected: Money | null, { total, currency }: Totals):
   return expected === null || (expected.amount === total && expected.currency === currency)
 }
 
-/** What an order has to pay with, once it is placed. */
-export function initialPaymentStatus(paymentMethod: string | null): string {
-  return paymentMethod === null ? 'requires_payment_method' : 'processing'
-}
+/** Of an order that was placed. Also of one that is to be paid later: until payments has it nobody can pay it. */
+export const INITIAL_PAYMENT_STATUS = 'processing'
 
 /** Whether `status` needs no more driving. */
 export const isSettled = (status: OrderStatus): boolean =>

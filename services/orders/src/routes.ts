@@ -13,7 +13,7 @@ import { refusalOf, statusOf, toResource } from './answers.ts'
 import type { Checkout } from './checkout/checkout.ts'
 import type { Config } from './config.ts'
 import { routes, type PlaceOrderBody } from './contract.ts'
-import { initialPaymentStatus, PRICING_VERSION, type Order } from './domain.ts'
+import { INITIAL_PAYMENT_STATUS, PRICING_VERSION, type Order } from './domain.ts'
 import { beginLife } from './life.ts'
 import { listOrders } from './store.ts'
 
@@ -93,7 +93,7 @@ function toOrder(
     expiresAt: new Date(nowMs + config.PAYMENT_WINDOW_MS),
     createdAt: new Date(nowMs),
     status: 'pending',
-    paymentStatus: initialPaymentStatus(body.payment_method ?? null),
+    paymentStatus: INITIAL_PAYMENT_STATUS,
     fulfillmentStatus: 'not_fulfilled',
     pricedLines: null,
     totals: null,

@@ -163,6 +163,38 @@ test('an order that is to be paid later shows what its customer must do, and wha
   assert.ok((await until(id, isConfirmed)) < WOKEN_WITHIN_MS)
 })
 
+test('an order that is to be paid later asks its customer once payments can take the money, and not before', async () => {
+  const id = 'ord_later_down'
+  shop.down.add('payments.test')
+  const placed = placeOrder(id, undefined)
+  await until(id, (row) => row.status === 'pending')
+  await pass(10_000)
+  const shown = await call(shop, `/orders/${id}`)
+  const total = shown.body['total']
+  assert.deepEqual(
+    [total, shown.body['payment_status']],
+    [{ amount: 1_000, currency: 'USD' }, 'processing'],
+  )
+  assert.deepEqual(await saidOf(id), ['order.placed.v1'])
+  shop.down.delete('payments.test')
+  await until(id, isAsleep)
+  await placed
+  const asked = await call(shop, `/orders/${id}`)
+  assert.equal(asked.body['payment_status'], 'requires_payment_method')
+  assert.deepEqual(await saidOf(id), ['order.placed.v1', 'order.action_required.v1'])
+})
+
+async function saidOf(id: string): Promise<string[]> {
+  const rows = await shop.database.db.query<{ type: string }>(
+    `select type from (
+       select 0 as unnumbered, sequence as n, type, subject from events
+       union all select 1, position, type, subject from outbox) as log
+     where subject = $1 order by unnumbered, n`,
+    [id],
+  )
+  return rows.map(({ type }) => type)
+}
+
 test('rule 13: orders that wait for their customers take no room of those under way', async () => {
   const small = await createTestShop({ MAX_OPEN_ORDERS: '2' })
   const place = () => call(small, '/orders', { body: anOrderBody({ payment_method: undefined }) })

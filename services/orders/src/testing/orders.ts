@@ -1,5 +1,5 @@
 /** Owns the orders that tests begin with. */
-import { initialPaymentStatus, PRICING_VERSION, type Order } from '../domain.ts'
+import { INITIAL_PAYMENT_STATUS, PRICING_VERSION, type Order } from '../domain.ts'
 
 const AT = new Date(Date.UTC(2030, 0, 1))
 
@@ -19,7 +19,7 @@ export function anOrder(changes: Partial<Order> = {}): Order {
     expiresAt: new Date(AT.getTime() + 1_800_000),
     createdAt: AT,
     status: 'pending',
-    paymentStatus: initialPaymentStatus('pm_card_visa'),
+    paymentStatus: INITIAL_PAYMENT_STATUS,
     fulfillmentStatus: 'not_fulfilled',
     pricedLines: null,
     totals: null,
