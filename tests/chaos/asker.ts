@@ -17,16 +17,18 @@ export type Reply = { status: number; body: Record<string, unknown> }
 export type Asker = {
   /** One try; undefined when there was no answer. */
   once: (question: Question) => Promise<Reply | undefined>
-  /** Again and again until it is definite; throws GaveUp when the time is over. */
-  definitely: (question: Question, isDefinite?: (reply: Reply) => boolean) => Promise<Reply>
+  /** Again while there is no answer, or it is "not now", or not what is waited for; throws GaveUp when the time is over. */
+  definitely: (question: Question, isWaitedFor?: (reply: Reply) => boolean) => Promise<Reply>
   /** The customer's page at the bank; the processor's, not ours. */
   decide: (n: number, url: string, decision: 'approve' | 'decline') => Promise<void>
-  /** An order's life, message by message, until the stream ends; then the status of the answer. */
-  stream: (question: Question, after: string, hear: (message: Message) => void) => Promise<number>
+  /** An order's life, message by message, until `hear` has heard enough or the stream ends; then the status of the answer. */
+  stream: (question: Question, after: string, hear: Hear) => Promise<number>
   sleep: (ms: number) => Promise<void>
   close: () => Promise<void>
 }
 
+/** Hears a message; true: enough. */
+type Hear = (message: Message) => boolean
 type Message = { id: string; type: string; order: Record<string, unknown> }
 
 /** The run's time was over before there was a definite answer. */
@@ -81,14 +83,18 @@ export function createAsker(options: AskerOptions): Asker {
 
   return {
     once,
-    async definitely(question, isDefinite = () => true) {
-      let reply: Reply | undefined
-      await untilDefinite(nameOf(question), async () => {
-        reply = await once(question)
-        return reply !== undefined && !isLater(reply) && isDefinite(reply)
-      })
-      if (reply === undefined) throw new GaveUp(nameOf(question))
-      return reply
+    async definitely(question, isWaitedFor = () => true) {
+      for (;;) {
+        let reply: Reply | undefined
+        await untilDefinite(nameOf(question), async () => {
+          reply = await once(question)
+          return reply !== undefined && !isLater(reply)
+        })
+        if (reply === undefined) throw new GaveUp(nameOf(question))
+        if (isWaitedFor(reply)) return reply
+        if (signal.aborted) throw new GaveUp(nameOf(question))
+        await sleep(AGAIN_MS.most) // as Retry-After says
+      }
     },
     decide: (n, url, decision) =>
       untilDefinite(`${decision} at the bank`, () =>
@@ -178,7 +184,7 @@ async function decideOnce(
   return typeof answer === 'number' && answer < 500
 }
 
-type Listening = { question: Question; after: string; hear: (message: Message) => void }
+type Listening = { question: Question; after: string; hear: Hear }
 
 async function readStream(
   { origin, history, meters, signal }: AskerOptions,
@@ -210,7 +216,7 @@ async function readStream(
         const message = parseMessage(part)
         if (message === undefined) continue
         note(200, `event ${message.id} ${message.type} ${essenceOf(message.order)}`)
-        hear(message)
+        if (hear(message)) return 200 // which closes the connection
       }
     }
     return 200

@@ -118,7 +118,7 @@ async function followStream(customer: Customer): Promise<void> {
       after = id
       seen.push(type)
       hearOrder(story, order, story.rank)
-      isOver ||= LAST.has(type) || (type === 'order.confirmed.v1' && hasEnded(order))
+      return (isOver ||= LAST.has(type) || (type === 'order.confirmed.v1' && hasEnded(order)))
     })
     if (status === 204) {
       if (!seen.some((type) => LAST.has(type))) {

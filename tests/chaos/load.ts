@@ -1,15 +1,18 @@
 /** Owns the load: customers with their orders, a bounded number at once, each seen to its end. */
+import { setTimeout } from 'node:timers/promises'
 import type { Account } from './accounts.ts'
 import { GaveUp } from './asker.ts'
 import { behaviours } from './behaviours.ts'
 import type { Customer, Street } from './customer.ts'
-import { intentOf } from './intents.ts'
+import { intentOf, type Kind } from './intents.ts'
 import type { Pace } from './pace.ts'
 import { newStory } from './story.ts'
 
 export type LoadOptions = {
   seed: number
   orders: number
+  /** How many buy at the same time. */
+  buyers: number
   accounts: Account[]
   street: Street
   pace: Pace
@@ -23,13 +26,15 @@ export type Load = {
   over: () => number
 }
 
-/** Customers who buy at once; and who wait for the bank, or for the end, beside them. */
-const MOST_WAITING = 600
-const IMPATIENCE_MS = 1_500
+/** Beside those who buy, so many at most wait for the bank, or for the end of their time. */
+const MOST_WAITING = 400
+const PATIENCE_MS = { waiting: 500, buying: 8_000 }
+const WAITING = new Set<Kind>(['neverPays', 'neverDecides', 'meetsOddities'])
 
 export function startLoad(options: LoadOptions): Load {
-  const { orders, accounts, street, pace, signal } = options
+  const { seed, orders, buyers, street, pace, signal } = options
   const living = new Set<Promise<void>>()
+  const toBeFree: (() => void)[] = []
   let next = 0
   let over = 0
   const buyer = async () => {
@@ -40,19 +45,25 @@ export function startLoad(options: LoadOptions): Load {
       const life = live(options, n).finally(() => {
         living.delete(life)
         over += 1
+        toBeFree.shift()?.()
       })
       living.add(life)
       // Who waits for long, such as for the bank, makes room for the next.
-      await Promise.race([life, street.asker.sleep(IMPATIENCE_MS)])
-      while (living.size >= MOST_WAITING) await Promise.race(living)
+      await Promise.race([life, setTimeout(patienceMs(seed, n, street), undefined, { ref: false })])
+      while (living.size >= buyers + MOST_WAITING) {
+        await new Promise<void>((free) => void toBeFree.push(free))
+      }
     }
   }
   const all = async () => {
-    await Promise.all(Array.from({ length: accounts.length }, buyer))
+    await Promise.all(Array.from({ length: buyers }, buyer))
     await Promise.all(living)
   }
   return { done: all(), begun: () => next, over: () => over }
 }
+
+const patienceMs = (seed: number, n: number, { shelves }: Street): number =>
+  WAITING.has(intentOf(seed, n, shelves).kind) ? PATIENCE_MS.waiting : PATIENCE_MS.buying
 
 async function live({ seed, accounts, street }: LoadOptions, n: number): Promise<void> {
   const account = accounts[n % accounts.length]

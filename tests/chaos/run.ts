@@ -28,7 +28,7 @@ import { watchStock } from './stock-watch.ts'
 import type { Story } from './story.ts'
 import { findVictims } from './victims.ts'
 
-export type RunOptions = Pick<ChaosOptions, 'orders' | 'kills' | 'seed' | 'gapMs'> & {
+export type RunOptions = Pick<ChaosOptions, 'orders' | 'kills' | 'seed' | 'customers' | 'gapMs'> & {
   signal: AbortSignal
   /** Aborts what customers still wait for. */
   giveUp: () => void
@@ -96,7 +96,7 @@ export async function run(stage: Stage, options: RunOptions): Promise<Outcome> {
 }
 
 function start(stage: Stage, street: Street, options: RunOptions) {
-  const { seed, orders, kills, gapMs, signal } = options
+  const { seed, orders, kills, customers: buyers, gapMs, signal } = options
   const { at, nats, superuser, accounts } = stage
   const victims: Struck[] = ['users', 'products', 'orders', 'payments', 'gateway']
   victims.push('provider', 'postgres', ...(nats === undefined ? [] : (['nats'] as const)))
@@ -106,7 +106,7 @@ function start(stage: Stage, street: Street, options: RunOptions) {
     2 * Math.ceil(orders / Math.max(1, kills)),
   )
   signal.addEventListener('abort', pace.over)
-  const load = startLoad({ seed, orders, accounts, street, pace, signal })
+  const load = startLoad({ seed, orders, buyers, accounts, street, pace, signal })
   const finders = findVictims(at.shop, nats)
   const nemesis = startNemesis({ blows, victims: finders, nats, superuser, pace, signal })
   return { load, nemesis }

@@ -46,6 +46,8 @@ const SHORT = {
   },
   payments: { LEASE_MS: '1500', PROVIDER_TIMEOUT_MS: '2000', COMMAND_BUDGET_MS: '1000' },
 }
+/** Each buys several things at a time. */
+const ACCOUNTS = 40
 const REPLICAS = { users: 2, products: 2, orders: 2, payments: 2, gateway: 2 }
 
 /** Starts all of it; whatever fails, nothing stays behind. */
@@ -84,9 +86,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     closers.push(() => asker.close())
     const shelves = shelvesFor(options.orders)
     await fill(at, shelves)
-    const accounts = await inParallel(options.customers, 4, (n) =>
-      register(asker, -1, `buyer-${n}`),
-    )
+    const accounts = await inParallel(ACCOUNTS, 4, (n) => register(asker, -1, `buyer-${n}`))
     const folders = [folder, at.shop.dataDir]
     return { at, nats, asker, superuser, history, meters, shelves, accounts, folders, close }
   } catch (error) {

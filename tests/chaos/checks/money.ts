@@ -64,6 +64,8 @@ function judge(order: OrderRow, moved = NOTHING, story?: Story): Violation[] {
   const found: Violation[] = []
   if (charges.length > 1)
     found.push(tell(`it was charged ${charges.length} times: ${charges.join(', ')}`))
+  if (story?.isPaid === true && charges.length === 0)
+    found.push(tell('it was told as paid, and was never charged'))
   if (order.status === 'canceled') {
     if (taken !== givenBack) found.push(tell(`it is canceled, and ${taken - givenBack} is kept`))
     if (held > 0) found.push(tell(`it is canceled, and ${held} is held`))
