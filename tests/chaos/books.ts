@@ -1,7 +1,6 @@
 /** Owns the books as they stand after a run: what each service has written, and the card processor's own record. */
 import { readFileSync } from 'node:fs'
 import { inData } from '../../tools/postgres/data-folder.ts'
-import type { RecordEntry } from '../../tools/provider/contract.ts'
 import { openProvider } from '../../tools/reconcile/books.ts'
 import { SERVICES, type ServiceName } from '../../tools/start/plan.ts'
 import type { Shop } from '../../tools/start/shop.ts'
@@ -39,6 +38,13 @@ export type Subscription = {
   applied: Applied[]
 }
 
+/** As much of an entry of the card processor's record as is judged. */
+export type Entry = {
+  type: string
+  amount: number
+  metadata: { order_id?: string | undefined; payment_id?: string | undefined } | null
+}
+
 export type Books = {
   orders: OrderRow[]
   /** Orders that somebody still drives. */
@@ -49,7 +55,7 @@ export type Books = {
   ledger: LedgerRow[]
   /** Of all balances; zero. */
   ledgerSum: number
-  record: RecordEntry[]
+  record: Entry[]
   logs: Record<ServiceName, Log>
   subscriptions: Subscription[]
 }
@@ -120,10 +126,10 @@ async function readLog({ query }: Superuser, name: ServiceName): Promise<Log> {
   return { newest: counter?.newest ?? 0, unnumbered: counter?.unnumbered ?? 0, events }
 }
 
-async function readProvider({ dataDir, urls }: Shop): Promise<RecordEntry[]> {
+async function readProvider({ dataDir, urls }: Shop): Promise<Entry[]> {
   const apiKey = readFileSync(inData.secret(dataDir, 'provider-api-key'), 'utf8').trim()
   const provider = openProvider({ url: urls.provider, apiKey }, fetch)
-  const entries: RecordEntry[] = []
+  const entries: Entry[] = []
   for (let after: number | null = 0; after !== null;) {
     const page = await provider.readPage(after)
     entries.push(...page.data)

@@ -21,7 +21,7 @@ test('numbers are spread evenly, also the first ones of neighbouring subjects', 
     const tenth = Math.floor(draw(1, n) * 10)
     tenths[tenth] = (tenths[tenth] ?? 0) + 1
   }
-  for (const count of tenths) assert.ok(count > 850 && count < 1_150, `${tenths}`)
+  for (const count of tenths) assert.ok(count > 850 && count < 1_150, tenths.join(' '))
 })
 
 test('weights are kept, and whole numbers include both ends', () => {
@@ -34,5 +34,5 @@ test('weights are kept, and whole numbers include both ends', () => {
   }
   assert.ok(counts.seldom > 850 && counts.seldom < 1_150, JSON.stringify(counts))
   assert.equal(counts.never, 0)
-  assert.deepEqual([...numbers].toSorted(), [2, 3, 4])
+  assert.deepEqual(numbers, new Set([2, 3, 4]))
 })

@@ -1,8 +1,7 @@
 /** Proves that the checks of a run can fail: on books and stories that are right they find nothing, and each promise that is broken is told. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { RecordEntry } from '../../../tools/provider/contract.ts'
-import type { Books, EventRow } from '../books.ts'
+import type { Books, Entry, EventRow } from '../books.ts'
 import type { Shelves } from '../intents.ts'
 import { hearOrder, hearRefusal, newStory, type Story } from '../story.ts'
 import { checkEvents } from './events.ts'
@@ -85,8 +84,11 @@ const event = (sequence: number, what: string, subject: string): EventRow => ({
   subject,
 })
 
-const entry = (type: string, ids: [string, string], amount: number) =>
-  ({ type, amount, metadata: { order_id: ids[0], payment_id: ids[1] } }) as unknown as RecordEntry
+const entry = (type: string, [order_id, payment_id]: [string, string], amount: number): Entry => ({
+  type,
+  amount,
+  metadata: { order_id, payment_id },
+})
 const charge = (orderId: string, paymentId: string, amount: number) =>
   entry('charged', [orderId, paymentId], amount)
 

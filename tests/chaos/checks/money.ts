@@ -1,6 +1,5 @@
 /** Owns checking the money: each order against the card processor's own record, and that against the ledger. */
-import type { RecordEntry } from '../../../tools/provider/contract.ts'
-import type { Books, OrderRow } from '../books.ts'
+import type { Books, Entry, OrderRow } from '../books.ts'
 import type { Story } from '../story.ts'
 import type { Violation } from './violation.ts'
 
@@ -29,8 +28,8 @@ export function checkMoney(stories: readonly Story[], books: Books): Violation[]
 }
 
 function movedBy(
-  record: readonly RecordEntry[],
-  of: (entry: RecordEntry) => string | undefined,
+  record: readonly Entry[],
+  of: (entry: Entry) => string | undefined,
 ): Map<string, Moved> {
   const moved = new Map<string, Moved>()
   for (const entry of record) {
@@ -43,7 +42,7 @@ function movedBy(
   return moved
 }
 
-function add(moved: Moved, { type, amount }: RecordEntry): void {
+function add(moved: Moved, { type, amount }: Entry): void {
   if (type === 'charged' || type === 'authorized') moved.charges.push(amount)
   if (type === 'authorized') moved.held += amount
   if (type === 'captured' || type === 'canceled') moved.held = 0 // what was not captured is free
