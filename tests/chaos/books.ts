@@ -5,6 +5,7 @@ import { openProvider } from '../../tools/reconcile/books.ts'
 import { SERVICES, type ServiceName } from '../../tools/start/plan.ts'
 import type { Shop } from '../../tools/start/shop.ts'
 import { readRecord, READERS, type Applied, type Positions, type Reader } from './applied.ts'
+import { call, type TestShop } from '../e2e/shop.ts'
 import type { Line } from './intents.ts'
 import type { Superuser } from './superuser.ts'
 
@@ -45,6 +46,12 @@ export type Entry = {
   metadata: { order_id?: string | undefined; payment_id?: string | undefined } | null
 }
 
+/** What an admin is told over HTTP. */
+export type Shown = {
+  levels: { product_id: string; stocked: number; reserved: number; available: number }[]
+  ledger: { charged: number; refunded: number; sumOfBalances: number }
+}
+
 export type Books = {
   orders: OrderRow[]
   /** Orders that somebody still drives. */
@@ -56,17 +63,19 @@ export type Books = {
   /** Of all balances; zero. */
   ledgerSum: number
   record: Entry[]
+  shown: Shown
   logs: Record<ServiceName, Log>
   subscriptions: Subscription[]
 }
 
 /** Reads all of them. Nothing moves any more. */
 export async function readBooks(
-  shop: Shop,
+  { shop, admin }: TestShop,
   superuser: Superuser,
   begun: Positions,
 ): Promise<Books> {
   const { query } = superuser
+  const stock = await query<StockRow>('products', 'select product_id, stocked, reserved from stock')
   const logs = Object.fromEntries(
     await Promise.all(
       SERVICES.map(async (name) => [name, await readLog(superuser, name)] as const),
@@ -86,7 +95,8 @@ export async function readBooks(
       'select id, order_id, status, amount, amount_received, amount_refunded from payments',
     ),
     reservations: await query('products', 'select order_id, state from reservations'),
-    stock: await query('products', 'select product_id, stocked, reserved from stock'),
+    stock,
+    shown: await readShown(shop, admin, stock),
     ledger: await query('payments', LEDGER),
     ledgerSum: await sumOfBalances(superuser),
     record: await readProvider(shop),
@@ -152,4 +162,21 @@ async function readSubscriptions(superuser: Superuser, begun: Positions): Promis
     }
   }
   return all
+}
+
+async function readShown({ urls }: Shop, token: string, stock: StockRow[]): Promise<Shown> {
+  const levels: Shown['levels'] = []
+  for (const { product_id } of stock) {
+    const { body } = await call(`${urls.gateway}/api/products/${product_id}/stock`, { token })
+    levels.push({
+      product_id,
+      stocked: Number(body['stocked_quantity']),
+      reserved: Number(body['reserved_quantity']),
+      available: Number(body['available_quantity']),
+    })
+  }
+  const { body } = await call(`${urls.gateway}/api/ledger/balance`, { token })
+  const [row] = body['data'] as Record<string, number>[]
+  const { charged = 0, refunded = 0, sum_of_balances: sumOfBalances = 0 } = row ?? {}
+  return { levels, ledger: { charged, refunded, sumOfBalances } }
 }

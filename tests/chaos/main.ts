@@ -45,6 +45,7 @@ async function main(): Promise<void> {
   } finally {
     if (options.keep) tell(`Kept: ${stage.folders.join(', ')}`)
     await stage.close(options.keep)
+    if (stopping.signal.aborted) process.exit(130) // whoever still waits for something waits in vain
   }
 }
 

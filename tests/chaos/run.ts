@@ -67,9 +67,17 @@ export async function run(stage: Stage, options: RunOptions): Promise<Outcome> {
     erased: [],
   }
   const startedMs = performance.now()
-  const { load, nemesis } = start(stage, street, options)
+  const ending = new AbortController()
+  options.signal.addEventListener('abort', () => ending.abort())
+  const { load, nemesis } = start(stage, street, { ...options, signal: ending.signal })
   const watching = options.watch({ load, nemesis })
-  await within(nemesis.done, options)
+  await within(nemesis.done, options).catch(async (error: unknown) => {
+    ending.abort()
+    watching.stop()
+    await stock.stop()
+    await nemesis.done // which lets go on what it has stopped
+    throw error
+  })
   const tookMs = performance.now() - startedMs
   const healedMs = await heal(stage, options, load)
   await load.done
@@ -77,7 +85,7 @@ export async function run(stage: Stage, options: RunOptions): Promise<Outcome> {
   const found = await settle(stage, options, street)
   await stock.stop()
   options.tell('Comparing the books')
-  const books = await readBooks(at.shop, superuser, begun)
+  const books = await readBooks(at, superuser, begun)
   const late: Violation[] =
     healedMs === undefined
       ? [{ promise: 'ends', detail: `not all had ended ${ENDED_WITHIN_MS / 1000} s after healing` }]
@@ -113,7 +121,10 @@ function start(stage: Stage, street: Street, options: RunOptions) {
 }
 
 /** Waits for it, but not for ever. */
-async function within(done: Promise<void>, { orders, kills, signal }: RunOptions): Promise<void> {
+async function within(
+  done: Promise<void>,
+  { orders, kills, signal, giveUp }: RunOptions,
+): Promise<void> {
   const limitMs = 60_000 + 20 * orders + 4_000 * kills
   const timer = AbortSignal.timeout(limitMs)
   await Promise.race([
@@ -121,7 +132,10 @@ async function within(done: Promise<void>, { orders, kills, signal }: RunOptions
     new Promise<never>((_resolve, reject) => {
       const stop = (why: string) => () => reject(new Explained(why))
       signal.addEventListener('abort', stop('The run was stopped.'))
-      timer.addEventListener('abort', stop(`Load and blows took longer than ${limitMs / 1000} s.`))
+      timer.addEventListener('abort', () => {
+        giveUp()
+        stop(`Load and blows took longer than ${limitMs / 1000} s.`)()
+      })
     }),
   ])
 }

@@ -55,6 +55,10 @@ function aRightWorld(): World {
       ledger: [{ payment_id: 'pay_1', charged: 200, refunded: 0 }],
       ledgerSum: 0,
       record: [charge('ord_1', 'pay_1', 200)],
+      shown: {
+        levels: [{ product_id: 'p', stocked: 8, reserved: 0, available: 8 }],
+        ledger: { charged: 200, refunded: 0, sumOfBalances: 0 },
+      },
       logs: {
         users: log([]),
         products: log([]),
@@ -257,6 +261,18 @@ const breaks: [string, Promised, RegExp, (world: World) => void][] = [
     'ledger',
     /payments 100 and 0/,
     ({ books }) => void (at(books.payments, 0).amount_received = 100),
+  ],
+  [
+    'a balance that is shown as another than what was charged',
+    'ledger',
+    /tells 100 and 0, the provider 200 and 0/,
+    ({ books }) => void (books.shown.ledger.charged = 100),
+  ],
+  [
+    'a level that is shown as another than is written',
+    'units',
+    /8 and 0 are written, .*"available":9/,
+    ({ books }) => void (at(books.shown.levels, 0).available = 9),
   ],
   [
     'a unit that is gone',

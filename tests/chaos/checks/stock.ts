@@ -43,7 +43,21 @@ export function checkStock({ plenty, scarce }: Shelves, books: Books): Violation
       { promise: 'needed', detail: `${id}: ${held} are held, and no order is open` },
     ]
   })
-  return [...found, ...checkReservations(books)]
+  return [...found, ...checkShown(books), ...checkReservations(books)]
+}
+
+function checkShown({ stock, shown }: Books): Violation[] {
+  const told = new Map(shown.levels.map((level) => [level.product_id, level]))
+  return stock.flatMap(({ product_id: id, stocked, reserved }): Violation[] => {
+    const level = told.get(id)
+    const isRight =
+      level?.stocked === stocked &&
+      level.reserved === reserved &&
+      level.available === stocked - reserved
+    if (isRight) return []
+    const detail = `${id}: ${stocked} and ${reserved} are written, ${JSON.stringify(level)} is told`
+    return [{ promise: 'units', detail }]
+  })
 }
 
 function checkReservations({ orders, reservations }: Books): Violation[] {
