@@ -32,7 +32,7 @@ const VICTIMS: Record<Struck, number> = {
   orders: 17,
   payments: 16,
   gateway: 13,
-  postgres: 14,
+  postgres: 11,
   provider: 10,
   nats: 7,
 }
@@ -72,7 +72,7 @@ export function planBlows({ seed, kills, orders, victims, gapMs }: BlowOptions):
       way,
       afterOrders: Math.floor((orders * (number + chance.fraction())) / kills),
       gapMs: Math.round(gapMs * (0.3 + 1.4 * chance.fraction())),
-      lengthMs: lengthOf(way, chance),
+      lengthMs: lengthOf(victim, way, chance),
       which: chance.fraction(),
     }
   })
@@ -80,12 +80,10 @@ export function planBlows({ seed, kills, orders, victims, gapMs }: BlowOptions):
 
 // A freeze is shorter than the leases, longer than them (it wakes up when another has taken over), or
 // longer than the 2 s after which the supervisor replaces the process.
-function lengthOf(way: Way, chance: Chance): number {
+function lengthOf(victim: Struck, way: Way, chance: Chance): number {
   if (way === 'slow') return chance.between(800, 2_000)
   if (way !== 'frozen') return chance.between(100, 1_000)
-  return chance.pick([
-    chance.between(100, 900),
-    chance.between(1_300, 1_900),
-    chance.between(2_500, 4_000),
-  ])
+  const lengths = [chance.between(100, 900), chance.between(1_300, 1_900)]
+  const isSupervised = victim !== 'postgres' && victim !== 'nats'
+  return chance.pick(isSupervised ? [...lengths, chance.between(2_500, 4_000)] : lengths)
 }

@@ -22,7 +22,7 @@ const HELP = `Sells while a nemesis kills, freezes and slows whatever it meets; 
 
   npm run chaos                          2,000 orders and 40 blows, about a minute
   npm run chaos -- --orders 20000 --kills 200 --seed 7
-  npm run chaos -- --customers 96        so many buy at the same time
+  npm run chaos -- --customers 144       so many buy at the same time
   npm run chaos -- --gap-ms 600          the mean time from a blow to the next
   npm run chaos -- --report FILE         writes the report there too
   npm run chaos -- --write               writes it into tests/chaos/README.md
@@ -44,7 +44,7 @@ export function readChaosOptions(args: string[]): ChaosOptions | undefined {
     orders: whole('--orders', values.orders ?? '2000', [1, 200_000]),
     kills: whole('--kills', values.kills ?? '40', [0, 5_000]),
     seed: whole('--seed', values.seed ?? '1', [0, 2 ** 31 - 1]),
-    customers: whole('--customers', values.customers ?? '96', [1, 512]),
+    customers: whole('--customers', values.customers ?? '144', [1, 512]),
     gapMs: whole('--gap-ms', values['gap-ms'] ?? '600', [0, 60_000]),
     reportFile: values.report,
     write: values.write === true,

@@ -57,9 +57,8 @@ export async function startServers({ count, settings, client }: ServersOptions):
   const signal = async (node: number, name: NodeJS.Signals) => {
     const child = nodes[node]?.process
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
-    const ended = new Promise((resolve) => child.once('exit', resolve))
     child.kill(name)
-    if (name === 'SIGKILL') await ended
+    if (name === 'SIGKILL') await new Promise((resolve) => child.once('exit', resolve))
   }
   const every = (act: (node: number) => Promise<void>) =>
     Promise.all(nodes.map((_, node) => act(node)))
