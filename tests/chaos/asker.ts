@@ -70,7 +70,7 @@ export function createAsker(options: AskerOptions): Asker {
   let isClosed = false
 
   async function untilDefinite(what: string, attempt: () => Promise<boolean>): Promise<void> {
-    const end = meters.begin()
+    const end = meters.begin(what)
     for (let waitMs = AGAIN_MS.least; ; waitMs = Math.min(2 * waitMs, AGAIN_MS.most)) {
       if (await attempt()) return end(true)
       if (signal.aborted || isClosed) {
@@ -86,7 +86,7 @@ export function createAsker(options: AskerOptions): Asker {
     async definitely(question, isWaitedFor = () => true) {
       for (;;) {
         let reply: Reply | undefined
-        await untilDefinite(nameOf(question), async () => {
+        await untilDefinite(routeOf(question), async () => {
           reply = await once(question)
           return reply !== undefined && !isLater(reply)
         })

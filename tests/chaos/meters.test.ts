@@ -6,17 +6,18 @@ import { createMeters } from './meters.ts'
 test('silence is counted while somebody waits, and not while nobody asks', () => {
   let nowMs = 0
   const meters = createMeters(() => nowMs)
-  const first = meters.begin()
+  const first = meters.begin('first')
   nowMs = 100
-  const second = meters.begin()
+  const second = meters.begin('another')
   nowMs = 300
   second(true)
   assert.equal(meters.longestSilenceMs(), 300, 'the first has waited since 0')
   nowMs = 350
   first(true)
-  assert.deepEqual([meters.longestSilenceMs(), meters.longestRequestMs()], [300, 350])
+  assert.equal(meters.longestSilenceMs(), 300)
+  assert.deepEqual(meters.longestRequest(), { what: 'first', tookMs: 350 })
   nowMs = 5_000
-  const third = meters.begin()
+  const third = meters.begin('another')
   nowMs = 5_010
   third(true)
   assert.equal(meters.longestSilenceMs(), 300, 'nobody asked for a long time')
@@ -25,10 +26,10 @@ test('silence is counted while somebody waits, and not while nobody asks', () =>
 test('who gives up was not answered', () => {
   let nowMs = 0
   const meters = createMeters(() => nowMs)
-  const end = meters.begin()
+  const end = meters.begin('another')
   nowMs = 900
   end(false)
-  assert.deepEqual([meters.longestSilenceMs(), meters.longestRequestMs()], [0, 0])
+  assert.deepEqual([meters.longestSilenceMs(), meters.longestRequest().tookMs], [0, 0])
 })
 
 test('outcomes are counted by name', () => {

@@ -1,14 +1,14 @@
 /** Owns what is measured of customers' requests: outcomes, and how long nobody, or one of them, had a definite answer. */
 
 export type Meters = {
-  /** A request begins, which may take several tries; `end` at its definite answer, or when it is given up. */
-  begin: () => (isDefinite: boolean) => void
+  /** A request begins, which may take several tries; what it gives is called at its definite answer, or when it is given up. */
+  begin: (what: string) => (isDefinite: boolean) => void
   /** What became of one try. */
   count: (what: string) => void
   outcomes: ReadonlyMap<string, number>
   /** So far: the longest time in which somebody asked and nobody got a definite answer. */
   longestSilenceMs: () => number
-  longestRequestMs: () => number
+  longestRequest: () => { what: string; tookMs: number }
   definite: () => number
 }
 
@@ -17,11 +17,11 @@ export function createMeters(now: () => number): Meters {
   let underWay = 0
   let lastDefiniteMs = now()
   let silenceMs = 0
-  let requestMs = 0
+  let longest = { what: '', tookMs: 0 }
   let definite = 0
   return {
     outcomes,
-    begin() {
+    begin(what) {
       const startedMs = now()
       if (underWay === 0) lastDefiniteMs = startedMs // while nobody asks, nobody waits
       underWay += 1
@@ -29,14 +29,15 @@ export function createMeters(now: () => number): Meters {
         underWay -= 1
         if (!isDefinite) return
         silenceMs = Math.max(silenceMs, now() - lastDefiniteMs)
-        requestMs = Math.max(requestMs, now() - startedMs)
+        const tookMs = now() - startedMs
+        if (tookMs > longest.tookMs) longest = { what, tookMs }
         lastDefiniteMs = now()
         definite += 1
       }
     },
     count: (what) => void outcomes.set(what, (outcomes.get(what) ?? 0) + 1),
     longestSilenceMs: () => silenceMs,
-    longestRequestMs: () => requestMs,
+    longestRequest: () => longest,
     definite: () => definite,
   }
 }

@@ -24,6 +24,7 @@ export function describeRun(
   const { tookMs, healedMs, violations, stories, lostCommits } = outcome
   const lost = [...lostCommits.values()].reduce((sum, count) => sum + count, 0)
   const perSecond = (stories.length / tookMs) * 1000
+  const longest = meters.longestRequest()
   const healed = healedMs === undefined ? 'not within 60 s' : seconds(healedMs)
   return [
     `\`npm run chaos -- --orders ${orders} --kills ${kills} --seed ${seed}\`: ` +
@@ -36,7 +37,10 @@ export function describeRun(
         ['load and blows', `${seconds(tookMs)}, ${number(perSecond)} orders/s`],
         ['time to heal: all orders ended, all customers told', healed],
         ['longest time in which nobody got a definite answer', seconds(meters.longestSilenceMs())],
-        ['longest time until one request was answered', seconds(meters.longestRequestMs())],
+        [
+          'longest time until one request was answered',
+          `${seconds(longest.tookMs)}: ${longest.what}`,
+        ],
         ['commits whose answer was lost with the process', number(lost)],
         ['looks at stock meanwhile', number(outcome.stockSamples)],
         ['broker', nats === undefined ? 'none: no nats-server on the PATH' : 'NATS'],
