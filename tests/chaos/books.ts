@@ -47,7 +47,7 @@ export type Entry = {
 }
 
 /** What an admin is told over HTTP. */
-export type Shown = {
+type Shown = {
   levels: { product_id: string; stocked: number; reserved: number; available: number }[]
   ledger: { charged: number; refunded: number; sumOfBalances: number }
 }
@@ -98,7 +98,7 @@ export async function readBooks(
     stock,
     shown: await readShown(shop, admin, stock),
     ledger: await query('payments', LEDGER),
-    ledgerSum: await sumOfBalances(superuser),
+    ledgerSum: await readLedgerSum(superuser),
     record: await readProvider(shop),
     logs,
     subscriptions: await readSubscriptions(superuser, begun),
@@ -111,7 +111,7 @@ const LEDGER = `
   from ledger_transactions join ledger_postings on transaction_id = id group by payment_id`
 
 // Account by account, as whoever reads the ledger would.
-async function sumOfBalances({ query }: Superuser): Promise<number> {
+async function readLedgerSum({ query }: Superuser): Promise<number> {
   const [row] = await query<{ sum: number | null }>(
     'payments',
     `select sum(balance) from (
@@ -177,6 +177,9 @@ async function readShown({ urls }: Shop, token: string, stock: StockRow[]): Prom
   }
   const { body } = await call(`${urls.gateway}/api/ledger/balance`, { token })
   const [row] = body['data'] as Record<string, number>[]
-  const { charged = 0, refunded = 0, sum_of_balances: sumOfBalances = 0 } = row ?? {}
-  return { levels, ledger: { charged, refunded, sumOfBalances } }
+  const sumOfBalances = row?.['sum_of_balances'] ?? 0
+  return {
+    levels,
+    ledger: { charged: row?.['charged'] ?? 0, refunded: row?.['refunded'] ?? 0, sumOfBalances },
+  }
 }

@@ -265,7 +265,7 @@ const breaks: [string, Promised, RegExp, (world: World) => void][] = [
   [
     'a balance that is shown as another than what was charged',
     'ledger',
-    /tells 100 and 0, the provider 200 and 0/,
+    /tells 100 and 0, sum 0; the provider 200 and 0/,
     ({ books }) => void (books.shown.ledger.charged = 100),
   ],
   [
