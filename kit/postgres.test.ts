@@ -14,6 +14,7 @@ import {
   type Tx,
 } from './postgres.ts'
 import { createTestDatabase, type TestDatabase } from './testing.ts'
+import { createLossyDatabase } from './testing/lossy-postgres.ts'
 import { realRandom } from './random.ts'
 import { realTimers } from './time.ts'
 
@@ -302,6 +303,35 @@ test('a server that refuses or is absent is told as lost, not as an answer', asy
   })
   await assert.rejects(absent.query('select 1'), ConnectionLost)
   await absent.close()
+})
+
+test('a server that has fallen silent is told of in seconds, then at once; where it speaks again all is well', async () => {
+  const lossy = await createLossyDatabase(database)
+  const ask = () => lossy.db.query<{ fine: number }>('select 1 as fine')
+  const inMs = async (work: Promise<unknown>) => {
+    const startedMs = performance.now()
+    await assert.rejects(work, ConnectionLost)
+    return performance.now() - startedMs
+  }
+  try {
+    await ask()
+    const slow = lossy.db.query('select pg_sleep(3)')
+    await slow // one that takes long is no silence
+    const speak = lossy.hush()
+    // More than the pool has connections: those that wait for one are told too.
+    const asked = Array.from({ length: 15 }, () => ask())
+    asked.push(lossy.db.transaction((tx) => tx.query('select 1')))
+    for (const ms of await Promise.all(asked.map(inMs))) assert.ok(ms < 6_000, `${ms} ms`)
+    assert.ok((await inMs(ask())) < 100)
+    speak()
+    const untilMs = performance.now() + 5_000
+    // Also whoever asks in a loop leaves the others their turn.
+    while ((await ask().catch(() => [])).length === 0) assert.ok(performance.now() < untilMs)
+    for (const rows of await Promise.all(Array.from({ length: 15 }, ask)))
+      assert.deepEqual(rows, [{ fine: 1 }])
+  } finally {
+    await lossy.close()
+  }
 })
 
 test('a prepared statement survives a migration that changes what it returns', async () => {

@@ -6,6 +6,7 @@ import { GatheringSocket } from './gathering-socket.ts'
 import { listenTo } from './listen.ts'
 import type { Log } from './log.ts'
 import type { Random } from './random.ts'
+import { createSilenceWatch, type SilenceWatch } from './silence.ts'
 import type { Timers } from './time.ts'
 import { inTransaction, type Connection, type Transaction, type Tx } from './transaction.ts'
 
@@ -44,6 +45,8 @@ export type PostgresOptions = {
 
 const MAX_ATTEMPTS = 5
 const CONNECT_TIMEOUT_MS = 5_000
+/** A server that is there says so much sooner, also where it is slow. */
+const WORD_TIMEOUT_MS = 2_000
 const STATEMENT_TIMEOUT_MS = 10_000
 
 // A frozen replica must not hold its row locks for longer than this (rule 15).
@@ -74,7 +77,7 @@ export function connectPostgres(options: PostgresOptions): Database {
     statement_timeout: STATEMENT_TIMEOUT_MS,
     lock_timeout: LOCK_TIMEOUT_MS,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
-    // Longer than the server's own limit: only a server that no longer answers meets it.
+    // Longer than the server's own limit: only a connection that no longer answers meets it.
     query_timeout: STATEMENT_TIMEOUT_MS + 5_000,
     // A service's statements are few and go by index: planned once, the same for whatever values, and
     // not by how small a table was when its first row came.
@@ -84,33 +87,63 @@ export function connectPostgres(options: PostgresOptions): Database {
     types: parsers,
   })
   pool.on('error', (error) => options.log.warn({ error }, 'an idle PostgreSQL connection broke'))
-  const names = createStatementNames()
+  const server: Server = {
+    pool,
+    names: createStatementNames(),
+    watch: createSilenceWatch({
+      timers: options.timers,
+      speaks: () => speaks(options.url),
+      onChange: (isSilent) =>
+        options.log.warn(
+          {},
+          isSilent ? 'PostgreSQL has fallen silent' : 'PostgreSQL answers again',
+        ),
+    }),
+  }
   return {
     query: (text, values) =>
-      retrying(options, () => withClient(pool, (client) => run(client, names, text, values))),
+      retrying(options, () => withClient(server, (client) => run(server, client, text, values))),
     transaction: (work) =>
       retrying(options, () =>
-        withClient(pool, (client) => inTransaction(connectionOf(client, names), work)),
+        withClient(server, (client) => inTransaction(connectionOf(server, client), work)),
       ),
     listen: (channel, ring) => listenTo(options, channel, ring),
-    close: () => pool.end(),
+    async close() {
+      server.watch.stop()
+      await pool.end()
+    },
   }
 }
 
-const connectionOf = (client: pg.PoolClient, names: StatementNames): Connection => ({
-  query: (text, values) => run(client, names, text, values),
-  control: async (text) => (await ask(client, { text })).command,
+type Server = { pool: pg.Pool; names: StatementNames; watch: SilenceWatch }
+
+const connectionOf = (server: Server, client: pg.PoolClient): Connection => ({
+  query: (text, values) => run(server, client, text, values),
+  control: async (text) => (await ask(server, client, { text })).command,
   isLost: (error) => error instanceof ConnectionLost,
 })
 
+/** Whether a server says anything at all to who comes anew, and be it that it does not let him in. */
+async function speaks(url: string): Promise<boolean> {
+  const limits = { connectionTimeoutMillis: WORD_TIMEOUT_MS, query_timeout: WORD_TIMEOUT_MS }
+  const client = new pg.Client({ connectionString: url, ...limits })
+  client.on('error', () => {}) // the pending question rejects, which is how we learn of it
+  try {
+    await client.connect()
+    await client.query('select 1')
+    return true
+  } catch (error) {
+    return !(error instanceof Error && /timeout/i.test(error.message))
+  } finally {
+    void client.end().catch(() => {})
+  }
+}
+
 async function withClient<Result>(
-  pool: pg.Pool,
+  server: Server,
   use: (client: pg.PoolClient) => Promise<Result>,
 ): Promise<Result> {
-  const client = await pool.connect().catch((error: unknown) => {
-    // 53: the server has no connection left for us, which passes.
-    throw isAnswer(error) && !sqlState(error)?.startsWith('53') ? error : new ConnectionLost(error)
-  })
+  const client = await connect(server)
   let broken: Error | undefined
   const onError = (error: Error) => (broken = error) // else a dying server takes the process down
   client.on('error', onError)
@@ -122,6 +155,21 @@ async function withClient<Result>(
   } finally {
     client.off('error', onError)
     client.release(broken) // a broken connection is destroyed, not handed on
+  }
+}
+
+async function connect({ pool, watch }: Server): Promise<pg.PoolClient> {
+  let connecting: Promise<pg.PoolClient> | undefined
+  try {
+    return await watch.unlessSilent(() => (connecting = pool.connect()))
+  } catch (error) {
+    // One that comes after all is for the next.
+    connecting?.then(
+      (late) => late.release(),
+      () => {},
+    )
+    // 53: the server has no connection left for us, which passes.
+    throw isAnswer(error) && !sqlState(error)?.startsWith('53') ? error : new ConnectionLost(error)
   }
 }
 
@@ -170,18 +218,19 @@ function createStatementNames(): StatementNames {
 }
 
 async function run<Row>(
+  server: Server,
   client: pg.PoolClient,
-  names: StatementNames,
   text: string,
   values: unknown[] = [],
 ): Promise<Row[]> {
+  const { names } = server
   const name = names.of(text)
   try {
     const literals = values.map((value) =>
       Array.isArray(value) ? (toArrayLiteral(value) ?? value) : value,
     )
     const query = { text, values: literals, ...(name === undefined ? {} : { name }) }
-    return (await ask<Row & pg.QueryResultRow>(client, query)).rows
+    return (await ask<Row & pg.QueryResultRow>(server, client, query)).rows
   } catch (error) {
     if (name !== undefined && isStalePlan(error)) names.renew(text, name)
     throw error
@@ -190,11 +239,12 @@ async function run<Row>(
 
 // The only place that talks to the driver, so that nothing else is mistaken for its losses.
 async function ask<Row extends pg.QueryResultRow>(
+  { watch }: Server,
   client: pg.PoolClient,
   query: pg.QueryConfig,
 ): Promise<pg.QueryResult<Row>> {
   try {
-    return await client.query<Row>(query)
+    return await watch.unlessSilent(() => client.query<Row>(query))
   } catch (error) {
     throw isAnswer(error) || !isLoss(error) ? error : new ConnectionLost(error)
   }

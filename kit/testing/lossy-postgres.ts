@@ -1,4 +1,4 @@
-/** Owns a way to PostgreSQL that breaks or freezes at the worst moment: as a commit is asked for, or done and not yet answered. */
+/** Owns a way to PostgreSQL that breaks, freezes or falls silent at the worst moment, such as when a commit is done and not yet answered. */
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { silentLog } from '../log.ts'
 import { connectPostgres, type Database } from '../postgres.ts'
@@ -23,6 +23,8 @@ export type LossyDatabase = {
   frozen: (work: Promise<unknown>) => Promise<void>
   /** The frozen one goes on, and learns what became of its connection. */
   thaw: () => void
+  /** From now on nothing passes, either way, also of new connections; the returned function ends it. */
+  hush: () => () => void
   close: () => Promise<void>
 }
 
@@ -47,7 +49,7 @@ export async function createLossyDatabase({ url }: TestDatabase): Promise<LossyD
     thaw = thawed
     freezing.resolve()
   }
-  const { port, close } = await listen((client) => {
+  const { port, hush, close } = await listen((client) => {
     const target = new URL(url)
     relay(client, connect(Number(target.port), target.hostname), { isDue, freeze })
   })
@@ -79,6 +81,7 @@ export async function createLossyDatabase({ url }: TestDatabase): Promise<LossyD
         work.then(() => Promise.reject(new Error('it ended without that commit'))),
       ]),
     thaw: () => thaw(),
+    hush,
     async close() {
       thaw()
       await db.close()
@@ -112,13 +115,23 @@ const MAX_COMMITS = 12
 
 async function listen(take: (client: Socket) => void) {
   const clients = new Set<Socket>()
+  let isHushed = false
   const server = createServer((client) => {
     clients.add(client)
+    if (isHushed) client.pause()
     take(client)
   })
   await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
   return {
     port: (server.address() as AddressInfo).port,
+    hush: () => {
+      isHushed = true
+      for (const client of clients) client.pause()
+      return () => {
+        isHushed = false
+        for (const client of clients) client.resume()
+      }
+    },
     close: () => {
       for (const client of clients) client.destroy()
       return new Promise((closed) => server.close(closed))

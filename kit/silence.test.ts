@@ -1,0 +1,102 @@
+/** Proves when a server is taken for silent, and when not: by a clock that only the test moves. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createSilenceWatch } from './silence.ts'
+import { createTestClock } from './testing.ts'
+
+/** A server that answers `ask` by hand, and gives a word as long as `speaks`. */
+function open() {
+  const clock = createTestClock()
+  const asked: PromiseWithResolvers<string>[] = []
+  const changes: boolean[] = []
+  const server = { speaks: true, words: 0 }
+  const watch = createSilenceWatch({
+    timers: clock.timers,
+    speaks: async () => {
+      server.words += 1
+      await clock.timers.sleep(1_000)
+      return server.speaks
+    },
+    onChange: (isSilent) => changes.push(isSilent),
+  })
+  const ask = () => {
+    const asking = watch.unlessSilent(() => {
+      const answer = Promise.withResolvers<string>()
+      asked.push(answer)
+      return answer.promise
+    })
+    asking.catch(() => {})
+    return asking
+  }
+  return { clock, server, asked, changes, ask, watch }
+}
+
+const isTimeout = { code: 'ETIMEDOUT' }
+
+test('whoever waits for a server that says nothing to anybody is told so, and whoever comes then at once', async () => {
+  const { clock, server, asked, changes, ask } = open()
+  server.speaks = false
+  const both = [ask(), ask()]
+  await clock.advance(3_000)
+  for (const each of both) await assert.rejects(each, isTimeout)
+  const third = ask()
+  await clock.advance(0)
+  await assert.rejects(third, isTimeout)
+  assert.equal(asked.length, 2) // the third was not asked at all
+  server.speaks = true
+  await clock.advance(1_500)
+  const again = ask()
+  asked[2]?.resolve('here')
+  assert.equal(await again, 'here')
+  assert.deepEqual(changes, [true, false])
+})
+
+test('one question that takes long is waited for, as long as the server says a word', async () => {
+  const { clock, server, asked, changes, ask } = open()
+  const slow = ask()
+  await clock.advance(9_000)
+  asked[0]?.resolve('at last')
+  assert.equal(await slow, 'at last')
+  assert.equal(server.words, 3)
+  assert.deepEqual(changes, [])
+})
+
+test('a server that answers others is not asked for a word', async () => {
+  const { clock, server, asked, ask } = open()
+  server.speaks = false
+  const slow = ask()
+  for (let n = 1; n <= 9; n += 1) {
+    void ask()
+    await clock.advance(1_000)
+    asked[n]?.resolve('soon')
+  }
+  asked[0]?.resolve('at last')
+  assert.equal(await slow, 'at last')
+  assert.equal(server.words, 0)
+})
+
+test('an answer that comes while a word is waited for says enough, and so does a refusal', async () => {
+  for (const answer of ['resolve', 'reject'] as const) {
+    const { clock, server, asked, changes, ask } = open()
+    server.speaks = false
+    const [first, second] = [ask(), ask()]
+    clock.timers.after(2_500, () => asked[0]?.[answer]('there'))
+    await clock.advance(3_000)
+    await first.catch(() => {})
+    assert.deepEqual([server.words, changes], [1, []])
+    asked[1]?.resolve('too')
+    assert.equal(await second, 'too')
+  }
+})
+
+test('nothing waits and no timer is left where nobody asks, nor where the watch has stopped', async () => {
+  const { clock, asked, ask, watch } = open()
+  const one = ask()
+  asked[0]?.resolve('soon')
+  await one
+  await clock.advance(2_000)
+  assert.equal(clock.untilNextMs(), undefined)
+  void ask()
+  watch.stop()
+  assert.equal(clock.untilNextMs(), undefined)
+})
