@@ -275,7 +275,7 @@ test('a lost connection, and conflicts that outlast every retry, are a 503 to be
     failure = () => error
     const response = await get('/broken')
     assert.ok(response.headers.get('retry-after') !== null)
-    await problemOf(response, 503, String(error))
+    assert.equal((await problemOf(response, 503, String(error))).code, 'database_unavailable')
   }
 })
 

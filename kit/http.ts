@@ -147,6 +147,7 @@ function toProblem(
 }
 
 const unavailable = new Problem('unavailable', 'Temporarily unavailable', {
+  code: 'database_unavailable',
   detail: 'The database does not answer now. Send the request again with the same Idempotency-Key.',
   retryAfterS: 1,
 })

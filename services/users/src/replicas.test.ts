@@ -158,7 +158,7 @@ test('rules 15, 22: a replica that freezes as it refreshes holds the session for
   const pair = sessionOf(await refreshAt(first, refresh_token), 200)
   assert.ok(performance.now() - sinceMs < 8_000)
   lossy.thaw()
-  assertProblem(await frozen, 503, 'unavailable')
+  assertProblem(await frozen, 503, 'database_unavailable')
   sessionOf(await refreshAt(freezing, refresh_token), 200)
   userOf(await second.ask(`GET /users/${ada.id}`, { token: pair.access_token }), 200)
 })
