@@ -6,7 +6,7 @@ import type { Env } from '../app.ts'
 import { checkSameOrigin } from './csrf.ts'
 import type { Limits } from '../limits/limits.ts'
 import { MAX_BODY_BYTES } from '../api.ts'
-import type { AskUsers } from './renewals.ts'
+import { IN_SECONDS, type AskUsers } from './renewals.ts'
 import { subjectOf, type Sessions } from './session.ts'
 
 type Dependencies = {
@@ -46,7 +46,7 @@ export function addBrowserRoutes(
     if (accessToken === undefined || subject === undefined) {
       return withCookies(Response.json({ user: null }), setCookies)
     }
-    const headers = { authorization: `Bearer ${accessToken}` }
+    const headers = { authorization: `Bearer ${accessToken}`, ...IN_SECONDS }
     const answer = await askUsers(`/users/${encodeURIComponent(subject)}`, { headers })
     if (answer.ok) return withCookies(Response.json({ user: await answer.json() }), setCookies)
     await answer.body?.cancel()

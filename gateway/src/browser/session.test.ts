@@ -10,7 +10,7 @@ const tokenFor = (sub: string, expS: number) =>
 /** Users as a session sees it: tokens live 900 s; `asked` counts by method and path. */
 function usersOf(nowS: () => number) {
   const asked: string[] = []
-  const state = { refuses: false, isDown: false }
+  const state = { refuses: false, isDown: false, frozen: Promise.resolve() }
   const pair = (n: number) => ({
     access_token: tokenFor('usr_1', nowS() + 900),
     token_type: 'Bearer',
@@ -21,6 +21,7 @@ function usersOf(nowS: () => number) {
   const handler: Handler = async (request) => {
     const { pathname } = new URL(request.url)
     asked.push(`${request.method} ${pathname}`)
+    await state.frozen
     if (state.isDown) return Response.json({}, { status: 503 })
     if (pathname === '/sessions/refresh') {
       return state.refuses ? Response.json({}, { status: 401 }) : Response.json(pair(asked.length))
@@ -168,6 +169,41 @@ test('users down: whoever has a good token goes on, whoever needs a new one is t
   await shop.clock.advance(100_000)
   const late = await shop.ask('/api/orders', { headers: { cookie } })
   assert.deepEqual([late.status, late.headers.get('retry-after')], [503, '1'])
+})
+
+test('users frozen: whoever has a good token waits for a new one for a second, and has it next time; whoever has none, for seconds', async () => {
+  const shop = openShop()
+  const cookie = await logIn(shop)
+  await shop.clock.advance(850_000)
+  const thaw = Promise.withResolvers<void>()
+  shop.users.state.frozen = thaw.promise
+  const ask = () => shop.ask('/api/orders', { headers: { cookie } })
+  const waiting = [ask(), ask()]
+  await shop.clock.advance(1_000)
+  for (const answer of await Promise.all(waiting)) {
+    assert.equal(answer.status, 200)
+    const { headers } = (await answer.json()) as { headers: Record<string, string> }
+    assert.match(headers['authorization'] ?? '', /^Bearer h\./)
+  }
+  assert.equal((await ask()).status, 200) // waits for nothing
+  thaw.resolve()
+  await shop.clock.advance(0)
+  await shop.clock.advance(50_000) // past the grace that users gives the old one
+  assert.match(jarOf(await ask()), /quartet_refresh=refresh-\d/)
+  assert.equal(shop.users.asked.filter((each) => each.includes('refresh')).length, 1)
+})
+
+test('users frozen: whoever has no token that is good, and whoever asks who it is, is told to wait within seconds', async () => {
+  const shop = openShop()
+  const cookie = await logIn(shop)
+  shop.users.state.frozen = new Promise(() => {})
+  const who = shop.ask('/browser/session', { headers: { cookie } })
+  await shop.clock.advance(5_000)
+  assert.equal((await who).status, 503)
+  await shop.clock.advance(900_000)
+  const late = shop.ask('/api/orders', { headers: { cookie } })
+  await shop.clock.advance(5_000)
+  assert.equal((await late).status, 503)
 })
 
 test('who is logged in is told; after a log-out nobody is, here and at users', async () => {

@@ -3,9 +3,9 @@ import { Problem } from '@quartet/kit/problem'
 import type { World } from '@quartet/kit/world'
 import { z } from 'zod'
 import type { Cookies } from './cookies.ts'
-import { createRenewals, JSON_TYPE, tokens, type AskUsers } from './renewals.ts'
+import { createRenewals, IN_SECONDS, JSON_TYPE, tokens, type AskUsers } from './renewals.ts'
 
-type SessionWorld = Pick<World<unknown>, 'clock' | 'log'>
+type SessionWorld = Pick<World<unknown>, 'clock' | 'timers' | 'log'>
 
 /** What a request that rides on a session sends on, and the cookies that its answer sets. */
 type Ride = { accessToken: string | undefined; setCookies: string[] }
@@ -40,7 +40,7 @@ export function createSessions(
       if (leftS > RENEW_S || refresh === undefined) {
         return { accessToken: leftS > 0 ? access : undefined, setCookies: [] }
       }
-      const renewal = await renewals.renew(refresh)
+      const renewal = await renewals.renew(refresh, leftS > 0)
       if (renewal.kind === 'renewed') {
         const accessToken = renewal.tokens.access_token
         return { accessToken, setCookies: cookies.keep(renewal.tokens) }
@@ -58,10 +58,11 @@ export function createSessions(
       const told = { user: made.user, expires_at: expiresAt.toISOString() }
       return { answer: Response.json(told), setCookies: cookies.keep(made) }
     },
-    async logOut(headers) {
-      const { access } = cookies.read(headers)
+    async logOut(asking) {
+      const { access } = cookies.read(asking)
       if (access !== undefined) {
-        const init = { method: 'DELETE', headers: { authorization: `Bearer ${access}` } }
+        const headers = { authorization: `Bearer ${access}`, ...IN_SECONDS }
+        const init = { method: 'DELETE', headers }
         const response = await askUsers('/sessions/current', init)
         await response.body?.cancel()
         if (response.status >= 500) throw usersUnavailable()
