@@ -19,6 +19,15 @@ export type Postgres = {
   close: () => Promise<void>
 }
 
+function tell(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch (error) {
+    // It has ended since it was seen.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
+}
+
 export async function openPostgres(): Promise<Postgres> {
   const account = serverAccount()
   const folder = mkdtempSync(path.join(tmpdir(), 'quartet-outages-'))
@@ -53,7 +62,7 @@ export async function openPostgres(): Promise<Postgres> {
       if (name === 'SIGKILL') {
         await ended
         running = undefined
-      } else for (const child of childrenOf(pid)) process.kill(child, name)
+      } else for (const child of childrenOf(pid)) tell(child, name)
     },
     async close() {
       await running?.stop()

@@ -51,53 +51,72 @@ export async function openWorld() {
     ...(nats === undefined ? {} : { NATS_URL: nats.url }),
     PUBLIC_URL: originOf('gateway'),
   }
-  const children = new Map<Program, ChildProcess>()
-
-  async function start(name: Program): Promise<void> {
-    const own = { PORT: String(ports.get(name)), DATABASE_URL: databases.get(name)?.url }
-    const script = path.join(CHECKOUT, SCRIPTS[name])
-    children.set(name, await startProcess(script, { ...settings, ...own }))
-  }
-  const kill = async (name: Program) => {
-    const child = children.get(name)
-    if (child !== undefined) await end(child, 'SIGKILL')
-  }
+  const programs = createPrograms((name) => ({
+    ...settings,
+    PORT: String(ports.get(name)),
+    DATABASE_URL: databases.get(name)?.url,
+  }))
 
   // Who verifies tokens asks their issuers for keys when it starts: these come first.
   for (const names of [
     ['provider', 'users', 'orders'],
     ['products', 'payments', 'gateway'],
   ] as const)
-    await Promise.all(names.map(start))
+    await Promise.all(names.map(programs.start))
   const signal = (victim: Victim, name: NodeJS.Signals) => {
     if (victim === 'postgres') return postgres.signal(name)
     if (victim === 'nats') return nats?.signal(0, name)
-    return children.get(victim)?.kill(name)
+    return programs.signal(victim, name)
   }
   return {
     originOf,
     urlOf: (name: ServiceName) => databases.get(name)?.url ?? '',
-    /** The processes that run now, by their ids. */
-    pids: () => [...children.values()].map(({ pid }) => pid),
+    died: programs.died,
     /** Ends a process and starts it again. */
     async restart(name: Program) {
-      await kill(name)
-      await start(name)
+      await programs.kill(name)
+      await programs.start(name)
     },
     /** Strikes a victim; gives what puts it to rights again. */
     strike: (victim: Victim, way: Way) =>
       strike(way, {
         signal: (name) => signal(victim, name),
-        kill: () => (isProgram(victim) ? kill(victim) : signal(victim, 'SIGKILL')),
-        start: () => startAgain(victim, { start, nats, postgres }),
+        kill: () => (isProgram(victim) ? programs.kill(victim) : signal(victim, 'SIGKILL')),
+        start: () => startAgain(victim, { start: programs.start, nats, postgres }),
       }),
     async close() {
-      await Promise.all([...children.keys()].map(kill))
+      await programs.close()
       for (const { drop } of databases.values()) await drop()
       await nats?.close()
       await postgres.close()
       rmSync(folder, { recursive: true, force: true })
     },
+  }
+}
+
+function createPrograms(settingsOfOne: (name: Program) => NodeJS.ProcessEnv) {
+  const children = new Map<Program, ChildProcess>()
+  const died: Program[] = []
+  async function kill(name: Program): Promise<void> {
+    const child = children.get(name)
+    children.delete(name)
+    if (child !== undefined) await end(child, 'SIGKILL')
+  }
+  return {
+    kill,
+    /** Resolves when it is ready. */
+    start: async (name: Program): Promise<void> => {
+      const script = path.join(CHECKOUT, SCRIPTS[name])
+      const child = await startProcess(script, settingsOfOne(name))
+      children.set(name, child)
+      child.once('exit', () => {
+        if (children.get(name) === child) died.push(name)
+      })
+    },
+    signal: (name: Program, signal: NodeJS.Signals) => children.get(name)?.kill(signal),
+    /** Who has ended though nobody ended it. */
+    died: (): readonly Program[] => died,
+    close: () => Promise.all([...children.keys()].map(kill)),
   }
 }
 
