@@ -85,14 +85,15 @@ export const behaviours: Record<Kind, (customer: Customer) => Promise<unknown>> 
   async cancelsAtOnce(customer) {
     const { intent, story, street } = customer
     const id = `${story.key}-chosen`
-    const placed = place(customer, { ...bodyOf(intent, street.shelves), id })
-    await street.asker.sleep(intent.pauseMs)
-    for (let tries = 0; tries < 20; tries += 1) {
-      const { status } = await cancel(customer, id)
-      if (status !== 404) break // not yet placed: nothing to cancel
-      await street.asker.sleep(50)
+    const cancelSoon = async () => {
+      await street.asker.sleep(intent.pauseMs)
+      for (let tries = 0; tries < 20; tries += 1) {
+        const { status } = await cancel(customer, id)
+        if (status !== 404) return // not yet placed: nothing to cancel
+        await street.asker.sleep(50)
+      }
     }
-    await placed
+    await Promise.all([place(customer, { ...bodyOf(intent, street.shelves), id }), cancelSoon()])
     if (story.ids.size > 0) await readUntil(customer, hasEnded)
   },
 
