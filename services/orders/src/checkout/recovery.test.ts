@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
 import {
+  advanceUntil,
   createTestClock,
   createTestDatabase,
   createTestWorld,
@@ -9,7 +10,7 @@ import {
   type TestDatabase,
 } from '@quartet/kit/testing'
 import type { World } from '@quartet/kit/world'
-import { placeOrders } from '../actions.ts'
+import { placeOrders, postponeOrders } from '../actions.ts'
 import { ordersService } from '../app.ts'
 import { readConfig, type Config } from '../config.ts'
 import type { Order } from '../domain.ts'
@@ -102,6 +103,35 @@ test('rule 13: recovery has so many orders in hand, and few while a neighbour is
   await pass(1_000)
   assert.equal(inHand, 600)
   await whileAdvancing(clock, recovery.stop())
+})
+
+test('an order whose drive has put it off is driven when its time comes, however seldom recovery looks', async () => {
+  await orphans('ord_put_off')
+  await clock.advance(10_000) // its lease is over
+  const begun = Promise.withResolvers<void>()
+  const surveyed = Promise.withResolvers<void>()
+  const putOff = Promise.withResolvers<number>()
+  const again = Promise.withResolvers<number>()
+  const recovery = createRecovery(world, async (order, lease) => {
+    if (lease.attempts > 1) {
+      again.resolve(clock.now())
+      return order
+    }
+    begun.resolve()
+    await surveyed.promise
+    const driveAt = new Date(clock.now() + 1_000)
+    await postponeOrders(world, [{ order, driveAt, lease }])
+    putOff.resolve(driveAt.getTime())
+    return order
+  })
+  recovery.start()
+  await advanceUntil(clock, begun.promise)
+  // Its round found nothing due before the lease is over; what the drive then does it has not seen.
+  while (recovery.openOrders() === 0) await new Promise((resolve) => setImmediate(resolve))
+  surveyed.resolve()
+  const dueMs = await putOff.promise
+  assert.equal(await advanceUntil(clock, again.promise), dueMs)
+  await recovery.stop()
 })
 
 test('a stop waits for the drives in hand', async () => {
