@@ -20,8 +20,8 @@ export const DETECTORS: Record<string, Detector> = {
     test: 'rule 19: events whose commit is lost are applied once, whichever commit it is',
   },
   'position not compared': {
-    file: 'kit/broker-chaos.test.ts',
-    test: 'rules 19, 20: whatever is lost, doubled, delayed, reordered, wiped or restarted, each event is applied once, in order',
+    file: 'kit/apply-events.test.ts',
+    test: 'rule 19: a page that several replicas have read is applied by one of them, also when another comes late',
   },
   'event appended after the commit': {
     file: 'services/orders/src/lost-commits.test.ts',
