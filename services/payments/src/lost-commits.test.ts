@@ -133,10 +133,13 @@ test('rule 17: a capture whose commits are lost captures once', async () => {
     const order = anOrder({ capture_method: 'manual' })
     const [paid] = await untilFinal(() => pay(at, [order]))
     const path = `/payments/${String(paid?.payment_id)}`
-    const body = { status: 'succeeded' }
-    const answer = await until(() => call(at, path, { method: 'PUT', body, as: at.admin, app }))
-    assert.equal(answer.status, 200, `${run} ${JSON.stringify(answer.body)}`)
+    const capture = { method: 'PUT', body: { status: 'succeeded' }, as: at.admin, app }
+    const first = await until(() => call(at, path, capture))
+    // 202: it takes longer than the budget, and goes on.
+    assert.ok([200, 202].includes(first.status), `${run} ${JSON.stringify(first.body)}`)
     await settle(at)
+    const answer = await until(() => call(at, path, capture))
+    assert.deepEqual([answer.status, answer.body['amount_received']], [200, 1_000], run)
     assert.deepEqual(await chargedFor(at, order.order_id), [['captured', 1_000]], run)
   })
   assert.ok(losses >= 2, `${losses} lost`)
