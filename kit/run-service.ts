@@ -5,7 +5,7 @@ import { migrate } from './migrate.ts'
 import { createBalancedFetch, type ReplicaMap } from './replicas.ts'
 import { listen } from './server.ts'
 import { createWholeFetch } from './whole-fetch.ts'
-import { listenToSupervisor, sayEnding, sayReady } from './supervised.ts'
+import { endWhenAlone, listenToSupervisor, sayEnding, sayReady } from './supervised.ts'
 import { realRandom } from './random.ts'
 import { realClock, realTimers } from './time.ts'
 import { closeWorld, createRealWorld, type App, type Service, type WorldConfig } from './world.ts'
@@ -22,6 +22,7 @@ const DATABASE_RETRY_MS = 500
 export async function runService<Config extends RunConfig>(
   service: Service<Config>,
 ): Promise<void> {
+  endWhenAlone()
   collectDefaultMetrics()
   const config = readConfigOrExit(service)
   const peers = createBalancedFetch(createWholeFetch(), {
@@ -72,6 +73,7 @@ type Running = {
 export async function serveUntilSignal({ app, ...options }: Running): Promise<void> {
   let stopping: Promise<void> | undefined
   let draining: Promise<void> | undefined
+  endWhenAlone()
   await app.start()
   const server = await listen(
     withReadiness(app, () => draining === undefined),

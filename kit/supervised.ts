@@ -33,6 +33,18 @@ const message = z.discriminatedUnion('type', [
   z.object({ type: z.literal('drain') }),
 ])
 
+const end = () => process.exit(0)
+
+/**
+ * Until it listens to the supervisor, a process that has one ends as soon as that is gone: it may wait
+ * for a database that went with it. Call it first of all.
+ */
+export function endWhenAlone(): void {
+  if (process.send === undefined) return
+  if (!process.connected) end()
+  process.off('disconnect', end).on('disconnect', end)
+}
+
 /** Listens to the supervisor. Call it before `sayReady`, so that nothing said is missed. */
 export function listenToSupervisor(handlers: SupervisedHandlers): void {
   process.on('message', (said: unknown, handle: unknown) => {
@@ -43,6 +55,7 @@ export function listenToSupervisor(handlers: SupervisedHandlers): void {
     // Gone when its client hung up on the way here.
     if (handle !== undefined) handlers.onConnection(handle as Socket)
   })
+  process.off('disconnect', end)
   process.on('disconnect', handlers.onAlone)
 }
 
