@@ -51,13 +51,30 @@ test('whoever waits for a server that says nothing to anybody is told so, and wh
   assert.deepEqual(changes, [true, false])
 })
 
+test('the connections that are given up then end, which is no answer: it stays silent until it says a word', async () => {
+  const { clock, server, asked, changes, ask } = open()
+  server.speaks = false
+  const one = ask()
+  await clock.advance(3_000)
+  await assert.rejects(one, isTimeout)
+  asked[0]?.reject(new Error('the connection was terminated'))
+  for (let n = 0; n < 5; n += 1) {
+    await clock.advance(1_500)
+    const next = ask()
+    assert.equal(asked.length, 1)
+    await clock.advance(0)
+    await assert.rejects(next, isTimeout)
+  }
+  assert.deepEqual(changes, [true])
+})
+
 test('one question that takes long is waited for, as long as the server says a word', async () => {
   const { clock, server, asked, changes, ask } = open()
   const slow = ask()
-  await clock.advance(9_000)
+  await clock.advance(8_500)
   asked[0]?.resolve('at last')
   assert.equal(await slow, 'at last')
-  assert.equal(server.words, 3)
+  assert.equal(server.words, 4)
   assert.deepEqual(changes, [])
 })
 
@@ -67,7 +84,7 @@ test('a server that answers others is not asked for a word', async () => {
   const slow = ask()
   for (let n = 1; n <= 9; n += 1) {
     void ask()
-    await clock.advance(1_000)
+    await clock.advance(500)
     asked[n]?.resolve('soon')
   }
   asked[0]?.resolve('at last')
@@ -75,17 +92,16 @@ test('a server that answers others is not asked for a word', async () => {
   assert.equal(server.words, 0)
 })
 
-test('an answer that comes while a word is waited for says enough, and so does a refusal', async () => {
+test('an answer that comes while a word is waited for says enough; a failure does not', async () => {
   for (const answer of ['resolve', 'reject'] as const) {
     const { clock, server, asked, changes, ask } = open()
     server.speaks = false
     const [first, second] = [ask(), ask()]
-    clock.timers.after(2_500, () => asked[0]?.[answer]('there'))
-    await clock.advance(3_000)
+    clock.timers.after(1_500, () => asked[0]?.[answer]('there'))
+    await clock.advance(2_000)
     await first.catch(() => {})
-    assert.deepEqual([server.words, changes], [1, []])
-    asked[1]?.resolve('too')
-    assert.equal(await second, 'too')
+    assert.deepEqual([server.words, changes], [1, answer === 'resolve' ? [] : [true]])
+    if (answer === 'reject') await assert.rejects(second, isTimeout)
   }
 })
 

@@ -18,7 +18,7 @@ export type SilenceOptions = {
 }
 
 /** Where somebody waits and nobody was answered for so long, the server is doubted. */
-const QUIET_MS = 2_000
+const QUIET_MS = 1_000
 /** While it is silent it is tried this often. */
 const AGAIN_MS = 500
 
@@ -66,11 +66,15 @@ export function createSilenceWatch({ timers, speaks, onChange }: SilenceOptions)
           return
         }
         waiting.add(reject)
-        const settle = () => {
-          waiting.delete(reject)
+        // Failures don't count: a connection that is given up, or never was, ends by a limit of ours.
+        const heard = (answer: Awaited<ReturnType<typeof ask>>) => {
           answers += 1
+          return answer
         }
-        ask().finally(settle).then(resolve, reject)
+        ask()
+          .then(heard)
+          .finally(() => waiting.delete(reject))
+          .then(resolve, reject)
         if (!isWatching) watch()
       })
     },
