@@ -44,7 +44,10 @@ function applyAs(holder: string): Promise<number | undefined> {
 test('rule 19: a page that several replicas have read is applied by one of them, also when another comes late', async () => {
   const atOnce = await Promise.all(['first', 'second', 'third'].map(applyAs))
   const late = await applyAs('late')
-  assert.deepEqual(atOnce.toSorted(), [2, undefined, undefined])
+  assert.deepEqual(
+    atOnce.filter((to) => to !== undefined),
+    [2],
+  )
   assert.equal(late, undefined)
   const items = await database.db.query('select id, quantity from items order by id')
   assert.deepEqual(items, [

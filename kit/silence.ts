@@ -58,8 +58,8 @@ export function createSilenceWatch({ timers, speaks, onChange }: SilenceOptions)
   }
 
   return {
-    unlessSilent(ask) {
-      return new Promise((resolve, reject) => {
+    unlessSilent<Answer>(ask: () => Promise<Answer>) {
+      return new Promise<Answer>((resolve, reject) => {
         if (isSilent) {
           // Whoever asks again at once, all the time, must not keep everybody else from their turn.
           timers.after(0, () => reject(fallenSilent()))
@@ -67,7 +67,7 @@ export function createSilenceWatch({ timers, speaks, onChange }: SilenceOptions)
         }
         waiting.add(reject)
         // Failures don't count: a connection that is given up, or never was, ends by a limit of ours.
-        const heard = (answer: Awaited<ReturnType<typeof ask>>) => {
+        const heard = (answer: Answer): Answer => {
           answers += 1
           return answer
         }
