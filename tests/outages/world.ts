@@ -68,6 +68,11 @@ export async function openWorld() {
     if (victim === 'nats') return nats?.signal(0, name)
     return programs.signal(victim, name)
   }
+  letGoWhenBrokenOff(() => {
+    void programs.close()
+    for (const name of ['SIGCONT', 'SIGKILL'] as const) void signal('postgres', name)
+    void signal('nats', 'SIGKILL')
+  })
   return {
     originOf,
     urlOf: (name: ServiceName) => databases.get(name)?.url ?? '',
@@ -91,6 +96,16 @@ export async function openWorld() {
       await postgres.close()
       rmSync(folder, { recursive: true, force: true })
     },
+  }
+}
+
+/** What is frozen does not notice that its test has gone, and PostgreSQL and NATS never do. */
+function letGoWhenBrokenOff(letGo: () => void): void {
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(name, () => {
+      letGo()
+      process.exit(1)
+    })
   }
 }
 
