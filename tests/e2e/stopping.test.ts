@@ -82,9 +82,21 @@ const follow =
     const url = `${origin}${path}/orders`
     assert.equal((await call(url, { body: order(id), token: customer, key: id })).status, 202)
     const headers = { authorization: `Bearer ${customer}` }
-    const response = await fetch(`${url}/${id}/events`, { headers })
-    const { status } = response
-    return { answer: response.text().then((body) => ({ status, body })) }
+    const { status, body: stream } = await fetch(`${url}/${id}/events`, { headers })
+    assert.ok(stream !== null)
+    const reader = stream.pipeThrough(new TextDecoderStream()).getReader()
+    let body = ''
+    const readOn = async () => {
+      const { value = '', done } = await reader.read()
+      body += value
+      return !done
+    }
+    while (!body.includes('order.placed')) assert.ok(await readOn(), `it ended: ${body}`)
+    const rest = async () => {
+      while (await readOn());
+      return { status, body }
+    }
+    return { answer: rest() }
   }
 
 for (const name of ['users', 'products', 'payments'] as const) {
