@@ -1,5 +1,6 @@
 /** Proves in a real browser that one can find something, buy it in every way there is to pay, and take it back. */
 import assert from 'node:assert/strict'
+import type { Page } from 'playwright-core'
 import { call } from '../shop.ts'
 import {
   arriveAtOrder,
@@ -264,12 +265,7 @@ browserTest(
     await page.goto('/orders/ord_somebodys')
     await page.getByRole('heading', { name: 'This order is not here.' }).waitFor()
     const other = (await at.visitor()).page
-    await other.goto('/register')
-    await other.getByLabel('Name').fill('Eve')
-    await other.getByLabel('E-mail').fill('eve@example.com')
-    await other.getByLabel('Password').fill('eve-has-a-password')
-    await other.getByRole('button', { name: 'Make the account' }).click()
-    await other.waitForURL((url) => url.pathname === '/account')
+    await register(other, 'Eve')
     await other.goto(`/orders/${id}`)
     await other.getByRole('heading', { name: 'This order is not here.' }).waitFor()
   },
@@ -280,7 +276,37 @@ browserTest(stage, 'the cart waits in this browser, also for who is logged out',
   await putIntoCart(page, 'prd_felt-hat')
   await logIn(page, at.at.shop.credentials.customer)
   await page.getByRole('button', { name: 'Log out' }).click()
-  await page.waitForURL((url) => url.pathname === '/')
+  await arriveAtHome(page)
   await page.goto('/cart')
   await page.getByRole('link', { name: 'Felt hat' }).first().waitFor()
 })
+
+browserTest(
+  stage,
+  'an account that is erased is gone, and its owner stands at the door',
+  async (at) => {
+    const { page } = await at.visitor()
+    await register(page, 'Grace')
+    await page.getByRole('button', { name: 'Erase my account' }).click()
+    await page.getByRole('button', { name: 'Erase it' }).click()
+    await arriveAtHome(page)
+    await page.goto('/account')
+    await page.waitForURL((url) => url.pathname === '/log-in')
+  },
+)
+
+async function register(page: Page, name: string): Promise<void> {
+  await page.goto('/register')
+  await page.getByLabel('Name').fill(name)
+  await page.getByLabel('E-mail').fill(`${name.toLowerCase()}@example.com`)
+  await page.getByLabel('Password').fill('has-a-long-password')
+  await page.getByRole('button', { name: 'Make the account' }).click()
+  await page.waitForURL((url) => url.pathname === '/account')
+}
+
+/** Logged out, and shown the first page: an address alone may be passed on the way elsewhere. */
+async function arriveAtHome(page: Page): Promise<void> {
+  await page.getByRole('link', { name: 'Log in' }).first().waitFor()
+  await page.getByRole('heading', { name: 'Things worth holding on to.' }).waitFor()
+  assert.equal(new URL(page.url()).pathname, '/')
+}

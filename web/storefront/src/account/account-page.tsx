@@ -1,5 +1,8 @@
 /** Owns the account's page. */
-import { Link, Navigate, useNavigate } from 'react-router'
+import { useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { flushSync } from 'react-dom'
+import { Link, Navigate } from 'react-router'
 import type { User } from '../api/contracts.ts'
 import { Retry } from '../catalog/retry.tsx'
 import { Notice } from '../parts/notice.tsx'
@@ -7,11 +10,19 @@ import { useTitle } from '../shell/arrival.ts'
 import { ClaimAccount } from './claim-account.tsx'
 import { EraseAccount } from './erase-account.tsx'
 import { ProfileForm } from './profile-form.tsx'
-import { useLogOut, useSession } from './session.ts'
+import { end, useLogOut, useSession } from './session.ts'
 
 export function AccountPage() {
   useTitle('Your account')
   const { user, isKnown, isDown } = useSession()
+  const [hasLeft, setHasLeft] = useState(false)
+  const client = useQueryClient()
+  function leave(): void {
+    // First, and at once: else the session's end would be taken for somebody who came without one.
+    flushSync(() => setHasLeft(true))
+    end(client)
+  }
+  if (hasLeft) return <Navigate to="/" replace />
   if (isKnown && user === null) return <Navigate to="/log-in" replace />
   if (user === null) {
     return isDown ? (
@@ -24,10 +35,12 @@ export function AccountPage() {
       </div>
     )
   }
-  return <Account user={user} isDown={isDown} />
+  return <Account user={user} isDown={isDown} onLeft={leave} />
 }
 
-function Account({ user, isDown }: { user: User; isDown: boolean }) {
+type AccountProps = { user: User; isDown: boolean; onLeft: () => void }
+
+function Account({ user, isDown, onLeft }: AccountProps) {
   return (
     <div className="page pt-8 sm:pt-12">
       <h1 className="text-title [overflow-wrap:anywhere]">Hello, {user.name}.</h1>
@@ -35,7 +48,7 @@ function Account({ user, isDown }: { user: User; isDown: boolean }) {
         <Link to="/orders" className="button button-strong">
           Your orders
         </Link>
-        <LogOut />
+        <LogOut onLeft={onLeft} />
       </div>
       {isDown && (
         <Notice title="The front desk does not answer right now." className="mb-8">
@@ -49,22 +62,21 @@ function Account({ user, isDown }: { user: User; isDown: boolean }) {
         ) : (
           <ProfileForm key={user.email} user={user} />
         )}
-        <EraseAccount user={user} />
+        <EraseAccount user={user} onErased={onLeft} />
       </div>
     </div>
   )
 }
 
-function LogOut() {
-  const logOut = useLogOut()
-  const navigate = useNavigate()
+function LogOut({ onLeft }: Pick<AccountProps, 'onLeft'>) {
+  const logOut = useLogOut(onLeft)
   return (
     <>
       <button
         type="button"
         className="button button-plain"
         disabled={logOut.isPending}
-        onClick={() => logOut.mutate(undefined, { onSuccess: () => void navigate('/') })}
+        onClick={() => logOut.mutate()}
       >
         Log out
       </button>

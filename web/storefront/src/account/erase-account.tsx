@@ -1,22 +1,17 @@
 /** Owns erasing one's account: asked once more, for there is no way back. */
-import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { useNavigate } from 'react-router'
+import { useMutation } from '@tanstack/react-query'
 import { ask } from '../api/ask.ts'
 import type { User } from '../api/contracts.ts'
 import { Confirm } from '../parts/confirm.tsx'
 import { say } from '../parts/said.tsx'
-import { end } from './session.ts'
 
-export function EraseAccount({ user }: { user: User }) {
-  const client = useQueryClient()
-  const navigate = useNavigate()
+export function EraseAccount({ user, onErased }: { user: User; onErased: () => void }) {
   const erase = useMutation({
     mutationFn: () => ask(`/api/users/${encodeURIComponent(user.id)}`, { method: 'DELETE' }),
     onSuccess: async () => {
       // The account is gone; the cookies that spoke for it go too, whatever is answered.
       await ask('/browser/session', { method: 'DELETE' }).catch(() => {})
-      await navigate('/')
-      end(client)
+      onErased()
       say('Your account is erased')
     },
   })

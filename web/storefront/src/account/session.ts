@@ -35,14 +35,15 @@ export function begin(client: Client, user: User): void {
   client.setQueryData(sessionQuery.queryKey, { user })
 }
 
-export function useLogOut() {
-  const client = useQueryClient()
+/** Takes the cookies away; what is seen of the session stays until the caller ends it. */
+export function useLogOut(onSuccess: () => void) {
   return useMutation({
     mutationFn: () => ask<void>('/browser/session', { method: 'DELETE' }),
-    onSuccess: () => end(client),
+    onSuccess,
   })
 }
 
+/** From now on nobody is logged in, and what was somebody's is forgotten. */
 export function end(client: Client): void {
   client.removeQueries({ queryKey: ['order'] })
   client.removeQueries({ queryKey: ['orders'] })
