@@ -2,6 +2,7 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { Link, useParams, useSearchParams } from 'react-router'
 import { categoriesQuery, productsQuery } from '../api/queries.ts'
+import { More } from '../parts/more.tsx'
 import { Blank } from '../parts/notice.tsx'
 import { useTitle } from '../shell/arrival.ts'
 import { FilterBar } from './filter-bar.tsx'
@@ -26,18 +27,7 @@ export function CatalogPage() {
       <FilterBar />
       <StaleNotice of={list} />
       <Found of={list} products={products} hasFilters={countFilters(parameters) > 0} />
-      {list.hasNextPage && (
-        <p className="mt-12 text-center">
-          <button
-            type="button"
-            className="button button-plain"
-            disabled={list.isFetchingNextPage}
-            onClick={() => void list.fetchNextPage()}
-          >
-            {list.isFetchingNextPage ? 'One moment …' : 'Show more'}
-          </button>
-        </p>
-      )}
+      <More list={list} />
     </div>
   )
 }

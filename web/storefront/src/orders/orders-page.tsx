@@ -6,6 +6,7 @@ import { Refusal } from '../api/ask.ts'
 import type { Order } from '../api/contracts.ts'
 import { ordersQuery, seenName } from '../api/queries.ts'
 import { Retry } from '../catalog/retry.tsx'
+import { More } from '../parts/more.tsx'
 import { formatMoney } from '../parts/money.ts'
 import { Blank } from '../parts/notice.tsx'
 import { Picture } from '../parts/picture.tsx'
@@ -36,18 +37,7 @@ export function OrdersPage() {
           ? Array.from({ length: 3 }, (_, place) => <RowSkeleton key={place} />)
           : orders.map((order) => <Row key={order.id} order={order} />)}
       </ul>
-      {list.hasNextPage && (
-        <p className="mt-10 text-center">
-          <button
-            type="button"
-            className="button button-plain"
-            disabled={list.isFetchingNextPage}
-            onClick={() => void list.fetchNextPage()}
-          >
-            {list.isFetchingNextPage ? 'One moment …' : 'Show more'}
-          </button>
-        </p>
-      )}
+      <More list={list} />
     </div>
   )
 }
