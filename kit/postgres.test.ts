@@ -334,6 +334,25 @@ test('a server that has fallen silent is told of in seconds, then at once; where
   }
 })
 
+test('connections that lie idle are no sign that a server speaks', async () => {
+  const lossy = await createLossyDatabase(database)
+  const ask = () => lossy.db.query('select 1')
+  try {
+    await Promise.all(Array.from({ length: 10 }, ask))
+    lossy.hush()
+    const startedMs = performance.now()
+    const first = assert.rejects(ask(), ConnectionLost).then(() => performance.now() - startedMs)
+    for (let n = 0; n < 9; n += 1) {
+      await realTimers.sleep(500)
+      ask().catch(() => {})
+    }
+    const ms = await first
+    assert.ok(ms < 5_000, `${ms} ms`)
+  } finally {
+    await lossy.close()
+  }
+})
+
 test('a prepared statement survives a migration that changes what it returns', async () => {
   await admin.query('create table changing (id text primary key)')
   const pool = connect(4)

@@ -1,5 +1,4 @@
 /** Owns the way to PostgreSQL: queries, transactions, which failures are tried again and which are told apart. */
-import { createHash } from 'node:crypto'
 import pg from 'pg'
 import { toArrayLiteral } from './array-literal.ts'
 import { GatheringSocket } from './gathering-socket.ts'
@@ -7,6 +6,7 @@ import { listenTo } from './listen.ts'
 import type { Log } from './log.ts'
 import type { Random } from './random.ts'
 import { createSilenceWatch, type SilenceWatch } from './silence.ts'
+import { createStatementNames, type StatementNames } from './statement-names.ts'
 import type { Timers } from './time.ts'
 import { inTransaction, type Connection, type Transaction, type Tx } from './transaction.ts'
 
@@ -187,36 +187,6 @@ async function retrying<Result>(
   }
 }
 
-type StatementNames = {
-  of: (text: string) => string | undefined
-  /** From now on the text has another name, so that every connection prepares it anew. */
-  renew: (text: string, name: string) => void
-}
-
-// Texts hold no values, so there are few; a thousand means that somebody builds them.
-const MAX_STATEMENT_NAMES = 1_000
-
-// Named statements are parsed and planned once per connection. The name follows from the text, so
-// that two programs behind one pooler never mean different statements by the same name.
-function createStatementNames(): StatementNames {
-  const names = new Map<string, string>()
-  let renewals = 0
-  const make = (text: string) => {
-    const digest = createHash('sha256').update(text).digest('base64url').slice(0, 22)
-    const name = `${digest}_${renewals}`
-    names.set(text, name)
-    return name
-  }
-  return {
-    of: (text) => names.get(text) ?? (names.size < MAX_STATEMENT_NAMES ? make(text) : undefined),
-    renew(text, name) {
-      if (names.get(text) !== name) return // another connection met it first
-      renewals += 1
-      make(text)
-    },
-  }
-}
-
 async function run<Row>(
   server: Server,
   client: pg.PoolClient,
@@ -244,7 +214,9 @@ async function ask<Row extends pg.QueryResultRow>(
   query: pg.QueryConfig,
 ): Promise<pg.QueryResult<Row>> {
   try {
-    return await watch.unlessSilent(() => client.query<Row>(query))
+    const answer = await watch.unlessSilent(() => client.query<Row>(query))
+    watch.heard()
+    return answer
   } catch (error) {
     throw isAnswer(error) || !isLoss(error) ? error : new ConnectionLost(error)
   }

@@ -25,7 +25,7 @@ function open() {
       asked.push(answer)
       return answer.promise
     })
-    asking.catch(() => {})
+    asking.then(watch.heard, () => {})
     return asking
   }
   return { clock, server, asked, changes, ask, watch }
@@ -90,6 +90,17 @@ test('a server that answers others is not asked for a word', async () => {
   asked[0]?.resolve('at last')
   assert.equal(await slow, 'at last')
   assert.equal(server.words, 0)
+})
+
+test('what is had without an answer of the server does not count for one', async () => {
+  const { clock, server, watch, ask } = open()
+  server.speaks = false
+  const slow = ask()
+  for (let n = 0; n < 9; n += 1) {
+    void watch.unlessSilent(async () => 'lay here').catch(() => {})
+    await clock.advance(250)
+  }
+  await assert.rejects(slow, isTimeout)
 })
 
 test('an answer that comes while a word is waited for says enough; a failure does not', async () => {

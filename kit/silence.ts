@@ -7,6 +7,11 @@ export type SilenceWatch = {
    * at once, without asking, as long as it is.
    */
   unlessSilent: <Answer>(ask: () => Promise<Answer>) => Promise<Answer>
+  /**
+   * The server has answered. What `unlessSilent` gives is no proof of it: a connection may have lain
+   * idle here.
+   */
+  heard: () => void
   stop: () => void
 }
 
@@ -66,17 +71,14 @@ export function createSilenceWatch({ timers, speaks, onChange }: SilenceOptions)
           return
         }
         waiting.add(reject)
-        // Failures don't count: a connection that is given up, or never was, ends by a limit of ours.
-        const heard = (answer: Answer): Answer => {
-          answers += 1
-          return answer
-        }
         ask()
-          .then(heard)
           .finally(() => waiting.delete(reject))
           .then(resolve, reject)
         if (!isWatching) watch()
       })
+    },
+    heard() {
+      answers += 1
     },
     stop() {
       isStopped = true
