@@ -111,7 +111,7 @@ export const BUGS: Bug[] = [
   {
     name: 'lease never expires',
     loses: 'An order whose driver died is never driven again.',
-    rule: 13,
+    rule: 12,
     edits: [
       {
         file: placing,

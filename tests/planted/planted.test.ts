@@ -44,8 +44,9 @@ function verdictOf(told: string, { test: title }: Detector): 'green' | 'red' | u
   const found = line.exec(told)
   if (found === null) return undefined
   if (found[1] === undefined) return 'green'
-  // Red by what it asserts, or by what the code threw: not since it took too long.
-  return told.includes("failureType: 'testCodeFailure'") ? 'red' : undefined
+  // By an assertion, or by a property that fast-check has refuted: not since it took too long, nor
+  // since what it stands on did not start.
+  return /ERR_ASSERTION|Property failed/.test(told) ? 'red' : undefined
 }
 
 function plant(edits: Edit[]): () => void {
