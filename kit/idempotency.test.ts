@@ -140,7 +140,7 @@ test('rule 17: a dead replica’s lease runs out; the request runs again and mak
     ids.push(id)
     return created(c, id)
   })
-  await world.clock.advance(30_001)
+  await world.clock.advance(15_001)
   const response = await post(alive, 'key-1')
   assert.equal(response.status, 201)
   assert.ok(!isReplayed(response))
@@ -158,7 +158,7 @@ test('rule 17: a run that wakes up after its lease was taken over overwrites and
   })
   const first = post(slow, 'key-1')
   await entered.promise
-  await world.clock.advance(30_001)
+  await world.clock.advance(15_001)
   const secondEntered = Promise.withResolvers<void>()
   const secondGate = Promise.withResolvers<void>()
   const second = createReplica(world, async (c) => {

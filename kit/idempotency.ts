@@ -19,8 +19,9 @@ type Wanted = { scope: string; subject: string | null; requestHash: string }
 /** A claim on a key, until `leasedUntil`: whoever claimed it after that has another lease. */
 type Claim = { scope: string; leasedUntil: Date }
 
-// A replica that died leaves its claim; after this long another request may run it again.
-const LEASE_MS = 30_000
+// A replica that died leaves its claim; after this long another request may run it again. Longer than
+// any run takes that is alive: a budget of seconds, or a statement up to its limit of 10 s.
+const LEASE_MS = 15_000
 const WAIT_MS = 10_000
 const POLL_MS = 100
 const RETENTION_MS = 48 * 3_600_000
