@@ -86,6 +86,23 @@ browserTest(stage, 'search suggests as one types, by keyboard alone', async ({ v
   await page.getByRole('link', { name: 'Enamel teapot' }).waitFor()
 })
 
+browserTest(stage, 'a long list is shown part by part, to its end', async ({ visitor }) => {
+  const { page } = await visitor()
+  await page.goto('/shop')
+  const things = page.getByRole('article')
+  const more = page.getByRole('button', { name: 'Show more' })
+  await more.waitFor()
+  const first = await things.count()
+  await more.click()
+  await things.nth(first).waitFor()
+  while (await more.isVisible()) {
+    await more.click({ timeout: 2_000 }).catch(() => {}) // the last part may have come meanwhile
+  }
+  const names = await things.getByRole('heading').allTextContents()
+  assert.ok(names.length >= 60, `${names.length} products`)
+  assert.equal(new Set(names).size, names.length)
+})
+
 browserTest(
   stage,
   'what is shown is narrowed and sorted, and the address keeps it',
