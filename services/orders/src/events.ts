@@ -71,7 +71,7 @@ export function paymentsSubscription(
     token,
     types: WAKING,
     // Most payments tell orders nothing new: those of customers who wait come among them.
-    gatherMs: 100,
+    gatherMs: 250,
     async apply(tx, events) {
       const ids = events.flatMap(({ data }) => paymentMoved.parse(data).order_id ?? [])
       const now = new Date(clock.now())

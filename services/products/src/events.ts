@@ -45,7 +45,7 @@ export function ordersSubscription(
     token,
     types: ['order.confirmed.v1'],
     // Nobody waits for a sale to be booked.
-    gatherMs: 100,
+    gatherMs: 250,
     apply: (tx, events) =>
       sell(
         world,
