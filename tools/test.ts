@@ -10,9 +10,11 @@ import { startTestPostgres } from './postgres/test-server.ts'
 const CHECKOUT = resolve(import.meta.dirname, '..')
 const ALLOWED_SKIPS = join(CHECKOUT, 'tests/allowed-skips.json')
 const FILES_AT_ONCE = 2
-const TEST_TIMEOUT_MS = 240_000
-// Node waits for ever for a file whose tests are done and which keeps a socket or a timer open.
-const SILENCE_MS = 180_000
+// The longest take two minutes, and three times that on a machine that has more to do.
+const TEST_TIMEOUT_MS = 480_000
+// Node waits for ever for a file whose tests are done and which keeps a socket or a timer open. Longer
+// than a test may be silent.
+const SILENCE_MS = TEST_TIMEOUT_MS + 20_000
 
 const allowedSkip = z.strictObject({ test: z.string().min(1), reason: z.string().min(1) })
 type AllowedSkip = z.infer<typeof allowedSkip>
