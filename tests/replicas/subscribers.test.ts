@@ -15,7 +15,7 @@ const AT_ONCE = 256
 const HANDOVER_MS = 30_000
 /** The readers are struck, each twice, when so much of the flow is over. */
 const STRIKE_FROM = [0, 0.5]
-const FLOW_MS = 240_000
+const FLOW_MS = 400_000
 const LAST_WORDS_MS = 1_000
 /** Each of so many orders an account is made and erased. */
 const ERASE_EVERY = 20
