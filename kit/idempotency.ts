@@ -20,7 +20,7 @@ type Wanted = { scope: string; subject: string | null; requestHash: string }
 type Claim = { scope: string; leasedUntil: Date }
 
 // A replica that died leaves its claim; after this long another request may run it again. Longer than
-// any run takes that is alive: a budget of seconds, or a statement up to its limit of 10 s.
+// runs take that are alive, which have budgets of seconds; one that takes longer is overtaken, safely.
 const LEASE_MS = 15_000
 const WAIT_MS = 10_000
 const POLL_MS = 100

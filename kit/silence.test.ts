@@ -93,13 +93,14 @@ test('a server that answers others is not asked for a word', async () => {
 })
 
 test('what is had without an answer of the server does not count for one', async () => {
-  const { clock, server, watch, ask } = open()
+  const { clock, server, changes, watch, ask } = open()
   server.speaks = false
   const slow = ask()
   for (let n = 0; n < 9; n += 1) {
     void watch.unlessSilent(async () => 'lay here').catch(() => {})
     await clock.advance(250)
   }
+  assert.deepEqual(changes, [true])
   await assert.rejects(slow, isTimeout)
 })
 

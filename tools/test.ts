@@ -10,7 +10,7 @@ import { startTestPostgres } from './postgres/test-server.ts'
 const CHECKOUT = resolve(import.meta.dirname, '..')
 const ALLOWED_SKIPS = join(CHECKOUT, 'tests/allowed-skips.json')
 const FILES_AT_ONCE = 2
-// The longest take two minutes, and three times that on a machine that has more to do.
+// The longest take three minutes, and twice that on a machine that has more to do.
 const TEST_TIMEOUT_MS = 480_000
 // Node waits for ever for a file whose tests are done and which keeps a socket or a timer open. Longer
 // than a test may be silent.
