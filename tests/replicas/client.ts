@@ -7,7 +7,7 @@ export type Ask = { method?: string; body?: unknown; token?: string; key?: strin
 
 const TIMEOUT_MS = 3_500
 const DEFINITE_WITHIN_MS = 60_000
-const AGAIN_AFTER_MS = 100
+const AGAIN_AFTER_MS = { first: 100, atMost: 2_000 }
 
 export async function ask(url: string, { method, body, token, key }: Ask = {}): Promise<Answer> {
   const response = await fetch(url, {
@@ -24,17 +24,19 @@ export async function ask(url: string, { method, body, token, key }: Ask = {}): 
   return { status: response.status, body: (await response.json()) as Record<string, unknown> }
 }
 
-/** As clients do: what broke, or isn't definite, is asked again by the same key. */
+/** As clients do: what broke, or isn't definite, is asked again by the same key, ever later. */
 export async function untilDefinite(
   url: string,
   request: Ask,
   isDefinite: (status: number) => boolean,
 ): Promise<Answer> {
   const untilMs = performance.now() + DEFINITE_WITHIN_MS
+  let waitMs = AGAIN_AFTER_MS.first
   while (performance.now() < untilMs) {
     const answer = await ask(url, request).catch(() => undefined)
     if (answer !== undefined && isDefinite(answer.status)) return answer
-    await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS))
+    await new Promise((resolve) => setTimeout(resolve, waitMs))
+    waitMs = Math.min(waitMs * 2, AGAIN_AFTER_MS.atMost)
   }
   return assert.fail(`no definite answer of ${url} to ${request.key}`)
 }

@@ -11,6 +11,7 @@ import { ordersService } from '@quartet/orders/app'
 import { paymentsService } from '@quartet/payments/app'
 import { productsService } from '@quartet/products/app'
 import { usersService } from '@quartet/users/app'
+import { COMPILED } from '../../tools/compiled.ts'
 import { freePort } from '../../tools/ports.ts'
 
 const CHECKOUT = path.resolve(import.meta.dirname, '../..')
@@ -103,6 +104,7 @@ export async function settingsOf(folder: string, { originOf, provider }: Places)
   const signingKey = await createRealCrypto().newSigningKey()
   return {
     ...SHORT,
+    ...COMPILED,
     PATH: process.env['PATH'],
     USERS_URL: originOf('users'),
     PRODUCTS_URL: originOf('products'),

@@ -1,6 +1,7 @@
 /** Owns a whole shop: what starts in which order, and stops in which. `npm start` and the end-to-end tests use it. */
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { COMPILED } from '../compiled.ts'
 import { Explained } from '../explained.ts'
 import { inData } from '../postgres/data-folder.ts'
 import type { PostgresEvent } from '../postgres/join.ts'
@@ -64,8 +65,6 @@ type Opening = ClaimedData & {
 
 const CHECKOUT = resolve(import.meta.dirname, '../..')
 const ONE_PROCESS = join(import.meta.dirname, 'one-process.ts')
-// Compiled code is kept: a process starts in half the CPU time.
-const COMPILED = join(CHECKOUT, 'node_modules/.cache/quartet')
 const READY_TIMEOUT_MS = 30_000
 
 // New work is cut off first, then what drives orders, then those it calls on the way.
@@ -202,7 +201,7 @@ type Kept = { name: string; script: string; env: Environment; graceMs: number }
 function keep(shop: Opening, kept: Kept): KeptProcess {
   return keepProcess({
     ...kept,
-    env: { ...kept.env, NODE_COMPILE_CACHE: COMPILED },
+    env: { ...kept.env, ...COMPILED },
     logFile: inData.log(shop.dataDir, kept.name),
     onChange: () => changed(shop),
     tell(event) {
