@@ -1,4 +1,4 @@
-/** Owns a shop of real processes, two of every service on one database each, behind one port a service. */
+/** Owns a shop of real processes, two of every service on one database each, behind one port a service; with gateways if asked. */
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -18,41 +18,54 @@ const CHECKOUT = path.resolve(import.meta.dirname, '../..')
 const SERVICES = [usersService, productsService, ordersService, paymentsService] as const
 export const NAMES = ['users', 'products', 'orders', 'payments'] as const
 export type ServiceName = (typeof NAMES)[number]
+export type ReplicaName = ServiceName | 'gateway'
 
 export const API_KEY = 'sk_test_0123456789abcdef'
 export const ADMIN = { email: 'admin@example.com', password: 'an-admin-of-tests' }
 
+const scriptOf = (name: ReplicaName) =>
+  name === 'gateway' ? 'gateway/src/main.ts' : `services/${name}/src/main.ts`
+
+// Nobody is turned away for coming often.
+const LIMITLESS = {
+  REQUESTS_PER_MINUTE_BY_ADDRESS: '1000000',
+  REQUESTS_PER_MINUTE_BY_ACCOUNT: '1000000',
+}
 // Short, so that what a dead replica held is taken over within the test.
 const SHORT = { LEASE_MS: '2000', WAIT_MS: '3000', PEER_TIMEOUT_MS: '1500', LOG_LEVEL: 'error' }
 
-/**
- * Starts all of it. From another `checkout` the services start on empty databases, which they bring up
- * to date themselves.
- */
-export async function openReplicas({ checkout }: { checkout?: string } = {}) {
+export type Opened = {
+  /** Where the code is from; not this one: services start on empty databases and bring them up to date. */
+  checkout?: string
+  /** Two gateways, too, on a database of theirs. */
+  withGateway?: boolean
+}
+
+/** Starts all of it. */
+export async function openReplicas({ checkout, withGateway = false }: Opened = {}) {
   const folder = mkdtempSync(path.join(tmpdir(), 'quartet-replicas-'))
   const databases = new Map<string, TestDatabase>()
   for (const { name, migrations } of SERVICES) {
     const made = checkout === undefined ? { name, migrations } : { name }
     databases.set(name, await createTestDatabase(made))
   }
+  if (withGateway) databases.set('gateway', await createTestDatabase({ name: 'gateway' }))
   const doors = new Map<string, Door>()
-  for (const { name } of SERVICES) doors.set(name, await openDoor())
-  const originOf = (name: ServiceName) => `http://127.0.0.1:${doors.get(name)?.port}`
+  for (const name of databases.keys()) doors.set(name, await openDoor())
+  const originOf = (name: ReplicaName) => `http://127.0.0.1:${doors.get(name)?.port}`
   const providerPort = await freePort()
   const provider = `http://127.0.0.1:${providerPort}`
   const settings = await settingsOf(folder, { originOf, provider })
   const children = new Map<string, ChildProcess>()
 
-  async function start(name: ServiceName, replica: number, from = CHECKOUT): Promise<void> {
+  async function start(name: ReplicaName, replica: number, from = CHECKOUT): Promise<void> {
     const port = await freePort()
     const env = { ...settings, PORT: String(port), DATABASE_URL: databases.get(name)?.url }
-    const script = path.join(from, `services/${name}/src/main.ts`)
-    children.set(`${name}${replica}`, await startProcess(script, env))
+    children.set(`${name}${replica}`, await startProcess(path.join(from, scriptOf(name)), env))
     doors.get(name)?.lead(replica, port)
   }
 
-  async function replace(name: ServiceName, replica: number, from: string): Promise<void> {
+  async function replace(name: ReplicaName, replica: number, from: string): Promise<void> {
     const old = children.get(`${name}${replica}`)
     await start(name, replica, from)
     if (old !== undefined) assert.equal(await end(old, 'SIGTERM'), 0)
@@ -60,8 +73,9 @@ export async function openReplicas({ checkout }: { checkout?: string } = {}) {
 
   const env = { ...settings, PORT: String(providerPort) }
   children.set('provider', await startProcess(path.join(CHECKOUT, 'tools/provider/main.ts'), env))
-  const startBoth = (name: ServiceName) => [start(name, 0, checkout), start(name, 1, checkout)]
+  const startBoth = (name: ReplicaName) => [start(name, 0, checkout), start(name, 1, checkout)]
   await Promise.all(NAMES.flatMap(startBoth))
+  if (withGateway) await Promise.all(startBoth('gateway'))
   const databaseOf = (name: ServiceName) => {
     const database = databases.get(name)
     if (database === undefined) throw new Error(`no database of ${name}`)
@@ -73,7 +87,7 @@ export async function openReplicas({ checkout }: { checkout?: string } = {}) {
     dbOf: (name: ServiceName) => databaseOf(name).db,
     urlOf: (name: ServiceName) => databaseOf(name).url,
     /** A signal to one replica: SIGKILL, or SIGSTOP and SIGCONT. */
-    signal: (name: ServiceName, replica: number, signal: NodeJS.Signals) =>
+    signal: (name: ReplicaName, replica: number, signal: NodeJS.Signals) =>
       children.get(`${name}${replica}`)?.kill(signal),
     /** Starts a replica in the place of one that was killed, of the code in another checkout if it is named. */
     start,
@@ -104,6 +118,7 @@ export async function settingsOf(folder: string, { originOf, provider }: Places)
   const signingKey = await createRealCrypto().newSigningKey()
   return {
     ...SHORT,
+    ...LIMITLESS,
     ...COMPILED,
     PATH: process.env['PATH'],
     USERS_URL: originOf('users'),

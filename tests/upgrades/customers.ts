@@ -18,8 +18,12 @@ export type Customers = {
   stop: () => Promise<Told[]>
 }
 
-/** Customers who buy, are declined, change their mind and click twice, one order after another each. */
+/**
+ * Customers who buy, are declined, change their mind and click twice, one order after another each: half
+ * of them at the service, half through the gateway.
+ */
 export function openCustomers(at: Replicas, token: string, product: string): Customers {
+  const doors = [`${at.originOf('orders')}/orders`, `${at.originOf('gateway')}/api/orders`]
   const told: Told[] = []
   let sent = 0
   let isOver = false
@@ -27,7 +31,8 @@ export function openCustomers(at: Replicas, token: string, product: string): Cus
   const customer = async () => {
     while (!isOver && failed === undefined) {
       sent += 1
-      told.push(await WAYS[sent % WAYS.length]!({ at, token, product, key: `order-${sent}` }))
+      const turn = { orders: doors[sent % doors.length]!, token, product, key: `order-${sent}` }
+      told.push(await WAYS[Math.floor(sent / doors.length) % WAYS.length]!(turn))
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
     }
   }
@@ -52,14 +57,15 @@ export function openCustomers(at: Replicas, token: string, product: string): Cus
   }
 }
 
-type Order = { at: Replicas; token: string; product: string; key: string }
+/** `orders`: the URL at which orders are placed. */
+type Order = { orders: string; token: string; product: string; key: string }
 
 // Refused or cut connections, 202 and 503 mean "ask again"; anything else is an answer.
 const isDefinite = (status: number) => status !== 202 && status !== 503
 
-function place({ at, token, product, key }: Order, payment_method: string): Promise<Answer> {
+function place({ orders, token, product, key }: Order, payment_method: string): Promise<Answer> {
   const body = { line_items: [{ product_id: product, quantity: 1 }], payment_method }
-  return untilDefinite(`${at.originOf('orders')}/orders`, { body, token, key }, isDefinite)
+  return untilDefinite(orders, { body, token, key }, isDefinite)
 }
 
 async function buy(order: Order, payment_method = 'pm_card_visa'): Promise<Told> {
@@ -88,7 +94,7 @@ async function clickTwice(order: Order): Promise<Told> {
 
 async function changeTheirMind(order: Order): Promise<Told> {
   const { id } = await buy(order)
-  const url = `${order.at.originOf('orders')}/orders/${id}/cancel`
+  const url = `${order.orders}/${id}/cancel`
   const request = { method: 'POST', body: {}, token: order.token, key: `${order.key}-cancel` }
   const { status, body } = await untilDefinite(url, request, isDefinite)
   assert.deepEqual([status, body['status']], [200, 'canceled'], JSON.stringify(body))
