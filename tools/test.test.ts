@@ -60,10 +60,21 @@ test('a path without test files fails the run', () => {
   assert.equal(status, 1)
 })
 
-function npmTest(path: string): { status: number | null; output: string } {
+test('files that load a machine run beside the others: all are counted, and what fails is told at the end', () => {
+  const file = join(folder, 'b.test.ts')
+  writeFileSync(file, "import { test } from 'node:test'\ntest('is wrong', () => { throw 1 })\n")
+  const { status, output } = npmTest(
+    file,
+    join(import.meta.dirname, '../tests/chaos/chance.test.ts'),
+  )
+  assert.match(output, /failing tests:[^]*is wrong[^]*tests [2-9]\n[^]*pass [1-8]\n[^]*fail 1\n/)
+  assert.equal(status, 1)
+})
+
+function npmTest(...paths: string[]): { status: number | null; output: string } {
   // Node's runner refuses to run below itself: the inner one must not know of the outer one.
   const { NODE_TEST_CONTEXT: _outer, ...env } = process.env
-  const run = spawnSync(process.execPath, [join(import.meta.dirname, 'test.ts'), path], {
+  const run = spawnSync(process.execPath, [join(import.meta.dirname, 'test.ts'), ...paths], {
     env: { ...env, NO_COLOR: '1' },
     encoding: 'utf8',
   })
