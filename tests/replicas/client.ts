@@ -6,7 +6,7 @@ export type Answer = { status: number; body: Record<string, unknown> }
 export type Ask = { method?: string; body?: unknown; token?: string; key?: string }
 
 const TIMEOUT_MS = 3_500
-const DEFINITE_WITHIN_MS = 60_000
+const DEFINITE_WITHIN_MS = 120_000
 const AGAIN_AFTER_MS = { first: 100, atMost: 2_000 }
 
 export async function ask(url: string, { method, body, token, key }: Ask = {}): Promise<Answer> {

@@ -10,9 +10,9 @@ import { isDone, stockShelf, untilDefinite } from './client.ts'
 import { API_KEY, NAMES, openReplicas, type Replicas, type ServiceName } from './processes.ts'
 
 const ORDERS = 20_000
-const AT_ONCE = 256
+const AT_ONCE = 128
 /** While readers are struck who buys pauses, so that the flow outlasts the strikes on a fast machine too. */
-const PAUSE_MS = 2_000
+const PAUSE_MS = 1_000
 /** A dead reader's lease lasts 15 s; then its neighbour reads on, on a busy machine not at once. */
 const HANDOVER_MS = 45_000
 /** The readers are struck, each twice, when so much of the flow is over. */
@@ -99,24 +99,18 @@ const freeze: Blow = {
 
 test('rule 19: with readers of events killed and frozen in turns while 20,000 orders flow, each event is applied once, in order', async () => {
   const token = await stockShelf(at, 'prd_flow', ORDERS)
-  let placed = 0
-  let isStriking = true
-  const flowing = inParallel(ORDERS, AT_ONCE, async (n) => {
-    await Promise.all([buy(token, n), n % ERASE_EVERY === 0 ? comeAndGo(token, n) : undefined])
-    placed += 1
-    if (isStriking) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
-  })
+  const flow = openFlow(token)
   for (const share of STRIKE_FROM) {
-    await until(async () => placed >= ORDERS * share, FLOW_MS)
-    isStriking = true
+    await flow.until(ORDERS * share)
+    flow.slow(true)
     for (const blow of [kill, freeze]) {
       await Promise.all(STRUCK.map((reading) => strikeReader(reading, blow)))
     }
-    isStriking = false
-    console.log(`struck six readers by the time ${placed} orders had ended`)
+    flow.slow(false)
+    console.log(`struck six readers by the time ${flow.placed()} orders had ended`)
   }
-  assert.ok(placed < ORDERS, 'all of it happened while orders flowed')
-  await flowing
+  assert.ok(flow.placed() < ORDERS, 'all of it happened while orders flowed')
+  await flow.until(ORDERS)
   await untilAllIsRead()
   for (const { name, source } of READINGS) {
     records.get(name)?.assertWholeWay(source, await newestOf(source))
@@ -126,6 +120,30 @@ test('rule 19: with readers of events killed and frozen in turns while 20,000 or
   const report = await reconcileNow({ databaseUrls: urlsOfAll(), provider }, 0)
   assert.ok(isClean(report), describeReport(report).join('\n'))
 })
+
+/** Orders that come from many at once, with people who come and go. */
+function openFlow(token: string) {
+  let placed = 0
+  let isSlow = false
+  let failed: unknown
+  const order = async (n: number) => {
+    if (failed !== undefined) return
+    await Promise.all([buy(token, n), n % ERASE_EVERY === 0 ? comeAndGo(token, n) : undefined])
+    placed += 1
+    if (isSlow) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+  }
+  inParallel(ORDERS, AT_ONCE, order).catch((error: unknown) => (failed ??= error))
+  return {
+    placed: () => placed,
+    slow: (slowly: boolean) => (isSlow = slowly),
+    /** Resolves when so many orders have ended; fails with the first that went wrong. */
+    until: (count: number) =>
+      until(async () => {
+        if (failed !== undefined) throw failed
+        return placed >= count
+      }, FLOW_MS),
+  }
+}
 
 const isDeclined = (n: number) => n % 10 === 7
 
