@@ -119,6 +119,38 @@ browserTest(stage, 'an order’s page asks where nobody tells', async (at) => {
   await heading(page, 'This order was canceled.').waitFor()
 })
 
+browserTest(
+  stage,
+  'seven tabs of one order all work, and one that is looked at again knows what happened',
+  async (at) => {
+    const { page, id } = await waitingOrder(at)
+    const context = page.context()
+    // A browser without a screen takes every tab for seen.
+    await context.addInitScript(`
+      let state = 'visible'
+      Object.defineProperty(document, 'visibilityState', { get: () => state })
+      window.look = (seen) => {
+        state = seen
+        document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))
+      }`)
+    const look = (tab: Page, seen: string) => tab.evaluate(`look('${seen}')`)
+    await page.reload()
+    const tabs = [page]
+    while (tabs.length < 7) {
+      const tab = await context.newPage()
+      await look(tabs.at(-1)!, 'hidden')
+      await tab.goto(`/orders/${id}`)
+      await heading(tab, 'Set aside for you.').waitFor()
+      tabs.push(tab)
+    }
+    await cancelElsewhere(at, id)
+    await heading(tabs[6]!, 'This order was canceled.').waitFor()
+    await look(tabs[6]!, 'hidden')
+    await look(page, 'visible')
+    await heading(page, 'This order was canceled.').waitFor()
+  },
+)
+
 browserTest(stage, 'a double click is one order', async (at) => {
   const { page, orders } = await newBuyer(at)
   await readyToPay(page, 'prd_head-torch')

@@ -1,6 +1,6 @@
 /** Owns an order that lives on the page: told by the shop as it changes, asked for where nobody tells. */
-import { useQuery, useQueryClient, type UseQueryResult } from '@tanstack/react-query'
-import { useEffect, useState } from 'react'
+import { focusManager, useQuery, useQueryClient, type UseQueryResult } from '@tanstack/react-query'
+import { useEffect, useState, useSyncExternalStore } from 'react'
 import { Refusal } from '../api/ask.ts'
 import type { Order } from '../api/contracts.ts'
 import { orderQuery } from '../api/queries.ts'
@@ -10,6 +10,9 @@ import { isMoving, isOver } from './story.ts'
 const MOMENTS = ['placed', 'action_required', 'confirmed', 'completed', 'canceled']
 const ASK_EVERY_MS = 2_000
 const ASK_SELDOM_MS = 15_000
+
+const onSeen = (tell: () => void) => focusManager.subscribe(tell)
+const isSeen = () => focusManager.isFocused()
 
 export function useLiveOrder(id: string): UseQueryResult<Order> {
   const client = useQueryClient()
@@ -26,8 +29,11 @@ export function useLiveOrder(id: string): UseQueryResult<Order> {
   const isKnown = result.data !== undefined
   const isDone = result.data !== undefined && isOver(result.data)
 
+  // A tab that nobody sees holds no stream: over HTTP/1.1 a browser has six connections to the shop.
+  const isWatched = useSyncExternalStore(onSeen, isSeen) && isKnown && !isDone
+
   useEffect(() => {
-    if (!isKnown || isDone) return undefined
+    if (!isWatched) return undefined
     const stream = new EventSource(`/api/orders/${encodeURIComponent(id)}/events`)
     const take = ({ data }: MessageEvent<string>) => {
       client.setQueryData(orderQuery(id).queryKey, JSON.parse(data) as Order)
@@ -40,7 +46,7 @@ export function useLiveOrder(id: string): UseQueryResult<Order> {
       stream.close()
       setTold(false)
     }
-  }, [client, id, isKnown, isDone])
+  }, [client, id, isWatched])
 
   return result
 }
