@@ -113,6 +113,7 @@ export async function whileHeld<Result>(
   const mark = () => (isOver = true)
   await db.transaction(async (tx) => {
     await hold(tx)
+    await tx.query('select 1') // what was only sent is done by then
     working ??= work()
     working.then(mark, mark)
     // The only sign of a statement that waits for a lock is PostgreSQL's own.

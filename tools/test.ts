@@ -14,7 +14,7 @@ const ALLOWED_SKIPS = join(CHECKOUT, 'tests/allowed-skips.json')
 const FILES_AT_ONCE = 2
 // They load whole shops of processes, and two of them at once would drown a small machine: each runs
 // beside files that don't.
-const HEAVY = /^tests[/](chaos|e2e|nats|outages|replicas|upgrades)[/][^/]+$/
+const HEAVY = /^tests[/](chaos|e2e|nats|replicas|upgrades)[/][^/]+$/
 // The longest take three minutes, and several times that on a machine that has more to do.
 const TEST_TIMEOUT_MS = 900_000
 // Node waits for ever for a file whose tests are done and which keeps a socket or a timer open. Longer
