@@ -60,7 +60,7 @@ test('a path without test files fails the run', () => {
   assert.equal(status, 1)
 })
 
-test('files that load a machine run beside the others: all are counted, and what fails is told at the end', () => {
+test('files of both lanes are counted together, and what fails in either is told at the end', () => {
   const file = join(folder, 'b.test.ts')
   writeFileSync(file, "import { test } from 'node:test'\ntest('is wrong', () => { throw 1 })\n")
   const { status, output } = npmTest(
