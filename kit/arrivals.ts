@@ -4,15 +4,14 @@ import { createBackOff } from './back-off.ts'
 import { createHandBell, type Bell } from './bell.ts'
 import type { Broker } from './broker.ts'
 import { loggedEventSchema } from './cloud-event.ts'
+import type { FeedOptions } from './feed-reader.ts'
 import { createWaitingEvents, type WaitingEvents } from './waiting-events.ts'
 import type { World } from './world.ts'
 
-export type ArrivalsOptions = {
+/** Whose log, what is wanted of it, and who reads it. */
+export type ArrivalsOptions = Pick<FeedOptions, 'source' | 'types' | 'unless'> & {
   broker: Broker
-  /** Whose log, who reads it, and the types that are wanted of it. */
-  source: string
   reader: string
-  types: string[]
 }
 
 /** It rings when something came that is of use, and when it can't be relied on any more. */
@@ -41,8 +40,8 @@ const WORDS = {
 const arrivalSchema = loggedEventSchema.extend({ log: z.string() })
 
 export function createArrivals(world: ArrivalsWorld, options: ArrivalsOptions): Arrivals {
-  const { broker, source, reader, types } = options
-  const waiting = createWaitingEvents(types)
+  const { broker, source, reader } = options
+  const waiting = createWaitingEvents(options)
   const bell = createHandBell(world.timers)
   const room = createHandBell(world.timers)
   let keepsUp = false

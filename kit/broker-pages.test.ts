@@ -222,6 +222,20 @@ test('types that are not wanted are passed over, and move the position', async (
   assert.deepEqual(row, { position: 5 })
 })
 
+test('events that the feed would pass over by a field of theirs are passed over, and move the position', async () => {
+  await subscribeAndRely({ unless: 'old' })
+  const [third = '', fourth = '', fifth = ''] = await append(3)
+  const marked = (text: string, old: unknown) => {
+    const event = JSON.parse(text) as { data: object }
+    return JSON.stringify({ ...event, data: { ...event.data, old } })
+  }
+  broker.bring(marked(third, true), marked(fourth, false), marked(fifth, 'true'))
+  await untilSeen(4)
+  assert.deepEqual(pair.seen, [1, 2, 4, 5])
+  const [row] = await pair.consumer.query('select position from subscriptions')
+  assert.deepEqual(row, { position: 5 })
+})
+
 test('rule 19: the producer is told what is done, every few seconds, though the broker brings all', async () => {
   const { clock } = await subscribeAndRely()
   for (let n = 0; n < 24; n += 1) {

@@ -24,6 +24,8 @@ export type EventQuery = {
   after: number
   /** Only these; undefined: all. */
   types: string[] | undefined
+  /** Nor those whose data has this field true. */
+  unless: string | undefined
   limit: number
 }
 
@@ -35,7 +37,8 @@ const MAX_SCANNED = 10_000
  * goes is known by its ends; only what is asked for is read.
  */
 export async function readEvents(tx: Tx, query: EventQuery): Promise<EventPage | EventsGone> {
-  const { after, types, limit } = query
+  const { after, types, unless, limit } = query
+  const isPicky = types !== undefined || unless !== undefined
   const [ends] = await tx.query<{ next: number | null; newest: number }>(
     `select (select sequence from events where sequence > $1 order by sequence limit 1) as next,
        (select last_sequence from event_counter) as newest`,
@@ -45,12 +48,14 @@ export async function readEvents(tx: Tx, query: EventQuery): Promise<EventPage |
   if (next === null)
     return newest > after ? { oldest: newest + 1 } : { events: [], position: after }
   if (next > after + 1) return { oldest: next }
-  const last = Math.min(newest, after + (types === undefined ? limit : MAX_SCANNED))
-  const ofType = types === undefined ? '' : 'and type = any($4)'
+  const last = Math.min(newest, after + (isPicky ? MAX_SCANNED : limit))
   const events = await tx.query<StoredEvent>(
     `select sequence, id, type, subject, time, data::text as data from events
-     where sequence > $1 and sequence <= $2 ${ofType} order by sequence limit $3`,
-    [after, last, limit, ...(types === undefined ? [] : [types])],
+     where sequence > $1 and sequence <= $2
+       and ($4::text[] is null or type = any($4))
+       and ($5::text is null or data -> $5 is distinct from 'true'::jsonb)
+     order by sequence limit $3`,
+    [after, last, limit, types ?? null, unless ?? null],
   )
   const position = events.length === limit ? (events.at(-1)?.sequence ?? last) : last
   return { events, position }

@@ -14,6 +14,8 @@ export type FeedOptions = {
   token: (scope: string) => Promise<string>
   /** Only these come; others are passed over at the producer. */
   types: string[]
+  /** Nor do those come whose data has this field true. */
+  unless?: string
 }
 
 /** Events in order, and how far the log was read for them. */
@@ -56,11 +58,12 @@ export const createFeedPages = (
 /** What comes after a position; throws when there is no usable answer, and the reason of `stopping`. */
 export async function readFeed(
   { fetch, timers }: Pick<World<unknown>, 'fetch' | 'timers'>,
-  { source, baseUrl, token, types }: FeedOptions,
+  { source, baseUrl, token, types, unless }: FeedOptions,
   { after, waitS, limit }: Question,
   stopping: AbortSignal,
 ): Promise<FeedPage> {
-  const query = `after=${after}&wait=${waitS}&limit=${limit}&type=${types.join(',')}`
+  const but = unless === undefined ? '' : `&unless=${unless}`
+  const query = `after=${after}&wait=${waitS}&limit=${limit}&type=${types.join(',')}${but}`
   const ask = async (signal: AbortSignal): Promise<FeedPage> => {
     const authorization = `Bearer ${await token(FEED_SCOPE)}`
     const response = await fetch(`${baseUrl}/events?${query}`, {

@@ -95,6 +95,22 @@ test('pages end at their limit; types that are passed over move the position all
   assert.deepEqual(await read('type=c.v1'), { sequences: [], position: 5 })
 })
 
+test('events whose data has a field true are passed over for who asks so', async () => {
+  const said = [{ old: true }, { old: false }, {}, { old: 'true' }, { old: true }]
+  await database.db.transaction(async (tx) => {
+    const events = said.map((data, n) => ({ type: 'a.v1', subject: `thing_${n}`, data }))
+    appendEvents(tx, world, events)
+  })
+  await database.db.transaction(sequenceOutbox)
+  assert.deepEqual(await read('unless=old'), { sequences: ['2', '3', '4'], position: 5 })
+  assert.deepEqual(await read('unless=old&type=a.v1&limit=2'), {
+    sequences: ['2', '3'],
+    position: 3,
+  })
+  assert.deepEqual(await read('unless=old&type=b.v1'), { sequences: [], position: 5 })
+  assert.deepEqual(await read('after=4&unless=old'), { sequences: [], position: 5 })
+})
+
 test('a reader waits until an event is numbered, by whichever replica, and no longer than it asked for', async () => {
   const waiting = read('wait=20')
   await new Promise((resolve) => setTimeout(resolve, 50))

@@ -3,7 +3,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Authenticator } from './auth.ts'
 import type { Bell } from './bell.ts'
 import { cloudEventSchema, cloudEventText } from './cloud-event.ts'
-import { acknowledge, readEvents, type EventPage } from './event-log.ts'
+import { acknowledge, readEvents, type EventPage, type EventQuery } from './event-log.ts'
 import type { Http } from './http.ts'
 import { problem, security } from './openapi.ts'
 import { Problem } from './problem.ts'
@@ -47,6 +47,11 @@ const route = createRoute({
         .max(2_000)
         .optional()
         .openapi({ description: 'Only these, separated by commas.' }),
+      unless: z
+        .string()
+        .max(100)
+        .optional()
+        .openapi({ description: 'Not those whose data has this field true.' }),
     }),
   },
   responses: {
@@ -81,7 +86,7 @@ export function addFeed(
   const noteReader = createAcknowledgements(world)
   http.openapi(route, async (c) => {
     const reader = await authenticator.serviceOrAdmin(c.req.raw, FEED_SCOPE)
-    const { after, wait, limit, type } = c.req.valid('query')
+    const { after, wait, limit, type, unless } = c.req.valid('query')
     if (reader !== undefined) await noteReader(reader, after)
     const types = type?.split(',').map((each) => each.trim())
     const { wakes, waitMs } = leaving.signal.aborted
@@ -91,7 +96,7 @@ export function addFeed(
     let page: EventPage
     for (;;) {
       const seen = bell.rings()
-      page = await readOrGone(world, { after, types, limit })
+      page = await readOrGone(world, { after, types, unless, limit })
       const leftMs = untilMs - world.clock.now()
       const isOver = leftMs <= 0 || bell.isStopped() || wakes.aborted
       if (page.events.length > 0 || page.position > after || isOver) break
@@ -112,7 +117,7 @@ const NEVER = new AbortController().signal
 
 async function readOrGone(
   { db }: Pick<World<unknown>, 'db'>,
-  query: { after: number; types: string[] | undefined; limit: number },
+  query: EventQuery,
 ): Promise<EventPage> {
   const page = await readEvents(db, query)
   if (!('oldest' in page)) return page

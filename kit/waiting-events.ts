@@ -1,6 +1,6 @@
 /** Owns events that wait for their turn: in whatever order they came, they leave in that of their numbers. */
 import type { LoggedEvent } from './event-log.ts'
-import type { Page } from './feed-reader.ts'
+import type { FeedOptions, Page } from './feed-reader.ts'
 
 export type WaitingEvents = {
   /** Keeps an event that comes after the position; says how it stands to it. */
@@ -13,18 +13,22 @@ export type WaitingEvents = {
   clear: () => void
 }
 
+type Wanted = Pick<FeedOptions, 'types' | 'unless'>
+
 const MAX_WAITING = 1_000
 const MAX_PAGE = 500
 
-/** Of `types` whole events are kept and given; of others, which are passed over, the numbers. */
-export function createWaitingEvents(types: string[]): WaitingEvents {
+/** Whole events are kept and given that the feed would give; of others, which are passed over, the numbers. */
+export function createWaitingEvents({ types, unless }: Wanted): WaitingEvents {
+  const isWanted = ({ type, data }: LoggedEvent) =>
+    types.includes(type) && (unless === undefined || data[unless] !== true)
   const waiting = new Map<number, LoggedEvent | undefined>()
   let position = 0
   return {
     put(event) {
-      const { sequence, type } = event
+      const { sequence } = event
       if (sequence <= position) return sequence === position ? 'at' : 'before'
-      waiting.set(sequence, types.includes(type) ? event : undefined)
+      waiting.set(sequence, isWanted(event) ? event : undefined)
       return 'after'
     },
     next(from) {
