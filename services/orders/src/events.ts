@@ -70,7 +70,9 @@ export function paymentsSubscription(
     baseUrl,
     token,
     types: WAKING,
-    // Most payments tell orders nothing new: those of customers who wait come among them.
+    // What came of the command that opened a payment, a checkout is told by asking.
+    unless: 'answered',
+    // To pass over many at once.
     gatherMs: 250,
     async apply(tx, events) {
       const ids = events.flatMap(({ data }) => paymentMoved.parse(data).order_id ?? [])

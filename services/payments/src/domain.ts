@@ -31,6 +31,7 @@ export type Payment = {
   amountRefunded: number
   code: string | null
   nextAction: NextAction | null
+  /** Later with each change, whatever the clock says. */
   updatedAt: Date
 }
 
@@ -71,6 +72,13 @@ const TRANSITIONS: Record<PaymentStatus, readonly PaymentStatus[]> = {
   failed: ['canceled'],
   canceled: [],
 }
+
+/**
+ * Whether nothing has become of a payment yet that whoever opened it could have been told: what then
+ * becomes of it is the answer to his own request, which he repeats until he has it.
+ */
+export const isUnanswered = ({ status, paysLater, createdAt, updatedAt }: Payment): boolean =>
+  status === 'processing' && !paysLater && updatedAt.getTime() === createdAt.getTime()
 
 export const canMove = (from: PaymentStatus, to: PaymentStatus): boolean =>
   TRANSITIONS[from].includes(to)

@@ -14,6 +14,7 @@ import { newPayment } from './intention.ts'
 
 const before: Payment = {
   ...newPayment('pay_1', 'usr_1', 0),
+  updatedAt: new Date(1),
   orderId: 'ord_1',
   amount: 1_000,
   currency: 'USD',
@@ -55,6 +56,21 @@ test('a decline that leaves an order’s payment open is told as one that ends i
     paymentMoved(before, declined, []).map(({ type }) => type),
     ['payment.failed.v1'],
   )
+})
+
+test('what is the first thing to become of a payment is marked as answered, unless it is paid later', () => {
+  const unanswered = { ...before, updatedAt: before.createdAt }
+  const isMarked = (from: Payment, to: Payment['status']) => {
+    const [said] = paymentMoved(from, { ...from, status: to }, [])
+    assert.ok(said)
+    return said.data['answered'] === true
+  }
+  for (const to of ['succeeded', 'requires_capture', 'requires_action', 'failed'] as const) {
+    assert.equal(isMarked(unanswered, to), true, to)
+    assert.equal(isMarked(before, to), false, `${to}, after another change`)
+    assert.equal(isMarked({ ...unanswered, paysLater: true }, to), false, `${to}, paid later`)
+  }
+  assert.equal(isMarked({ ...unanswered, status: 'requires_action' }, 'succeeded'), false)
 })
 
 test('rule 22: the examples of users, also with fields that are new, say who is erased', async () => {

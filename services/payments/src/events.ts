@@ -2,7 +2,7 @@
 import type { Erasure } from '@quartet/kit/erasure'
 import type { NewEvent } from '@quartet/kit/events'
 import type { SubscriptionOptions } from '@quartet/kit/subscription'
-import type { Payment, Refund } from './domain.ts'
+import { isUnanswered, type Payment, type Refund } from './domain.ts'
 
 const SAID: Partial<Record<Payment['status'], string>> = {
   requires_action: 'payment.action_required.v1',
@@ -28,7 +28,9 @@ export function paymentMoved(before: Payment, after: Payment, refunded: Refund[]
   const type = wasDeclined ? SAID['failed'] : SAID[after.status]
   if (before.status === after.status || type === undefined) return refunds
   const amounts = { amount_received: amountReceived, amount_refunded: amountRefunded }
-  return [...refunds, say(type, { ...amounts, code })]
+  // Readers who only want news pass these over (`unless`): nearly all of a shop's payments.
+  const answered = isUnanswered(before) ? { answered: true } : {}
+  return [...refunds, say(type, { ...amounts, code, ...answered })]
 }
 
 /** Reads users: who was erased pays for nothing new, and is forgotten here (rule 22). */

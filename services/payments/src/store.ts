@@ -120,18 +120,19 @@ const KEPT_METHOD = `case when new.status in ('processing', 'requires_action') t
   when ${isErasedSql('payments.owner_id')} then null else new.payment_method end`
 
 /** Writes the changing part of locked payments. */
-export function updatePayments(tx: Transaction, payments: Payment[], now: Date): void {
+export function updatePayments(tx: Transaction, payments: Payment[]): void {
   if (payments.length === 0) return
   tx.send(
     `update payments set status = new.status, payment_method = ${KEPT_METHOD},
        attempt = new.attempt, undo = new.undo, capture_amount = new.capture_amount,
        amount_capturable = new.amount_capturable, amount_received = new.amount_received,
        refunds_claimed = new.refunds_claimed, amount_refunded = new.amount_refunded,
-       code = new.code, next_action = new.next_action, updated_at = $13
+       code = new.code, next_action = new.next_action, updated_at = new.updated_at
      from unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::boolean[], $6::bigint[],
-       $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::jsonb[])
+       $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::jsonb[],
+       $13::timestamptz[])
        as new (id, status, payment_method, attempt, undo, capture_amount, amount_capturable,
-         amount_received, refunds_claimed, amount_refunded, code, next_action)
+         amount_received, refunds_claimed, amount_refunded, code, next_action, updated_at)
      where payments.id = new.id`,
     [
       column(payments, (payment) => payment.id),
@@ -146,7 +147,7 @@ export function updatePayments(tx: Transaction, payments: Payment[], now: Date):
       column(payments, (payment) => payment.amountRefunded),
       column(payments, (payment) => payment.code),
       column(payments, ({ nextAction }) => nextAction && JSON.stringify(nextAction)),
-      now,
+      column(payments, (payment) => payment.updatedAt),
     ],
   )
 }

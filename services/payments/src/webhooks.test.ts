@@ -93,6 +93,29 @@ test('rule 9: a webhook that comes twice, at once or later, at whichever replica
   assert.ok((await counted('known')) > known)
 })
 
+test('what becomes of a payment after its buyer has acted is news, also by way of `processing`, at one instant', async () => {
+  const { id, event } = await approved()
+  const now = new Date(at.clock.now())
+  const sql = 'update payments set created_at = $2, updated_at = $2 where id = $1'
+  await at.database.db.query(sql, [id, now])
+  const data = { ...event.data, status: 'processing', amount_captured: 0 }
+  await send({ ...event, id: 'evt_slow', data })
+  assert.equal(await statusOf(id), 'processing')
+  await send(event)
+  assert.equal(await statusOf(id), 'succeeded')
+  const events = await at.database.db.query<{ type: string; answered: boolean | null }>(
+    `select type, (data -> 'answered')::boolean as answered
+     from (select sequence, subject, type, data from events union all
+       select 1000000 + position, subject, type, data from outbox) as said
+     where subject = $1 order by sequence`,
+    [id],
+  )
+  assert.deepEqual(events, [
+    { type: 'payment.action_required.v1', answered: true },
+    { type: 'payment.succeeded.v1', answered: null },
+  ])
+})
+
 /** A replica whose answers from the provider wait, as they were, until the test lets go of them. */
 function openWithHeld(path: string): { app: App; held: Promise<void>; letGo: () => void } {
   const held = Promise.withResolvers<void>()

@@ -227,6 +227,10 @@ export function withUndo(world: Pick<World<Config>, 'ids'>, change: Change, now:
   }
 }
 
+// By a clock that went back, a payment that has changed would look like one that hasn't.
+const laterThan = ({ updatedAt }: Payment, now: Date): Date =>
+  new Date(Math.max(now.getTime(), updatedAt.getTime() + 1))
+
 /** Writes changes of locked payments with their bookings and their events; gives them as written. */
 export async function writeChanges(
   world: Pick<World<Config>, 'ids' | 'clock'>,
@@ -237,13 +241,12 @@ export async function writeChanges(
   const written = changes.map((change) =>
     change.before === change.after
       ? change
-      : { ...change, after: { ...change.after, updatedAt: now } },
+      : { ...change, after: { ...change.after, updatedAt: laterThan(change.before, now) } },
   )
   const changed = written.filter(({ before, after }) => before !== after)
   updatePayments(
     tx,
     changed.map(({ after }) => after),
-    now,
   )
   updateRefunds(
     tx,

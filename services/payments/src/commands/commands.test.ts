@@ -210,6 +210,7 @@ test('a payment that begins to wait for its buyer says so, without where to', as
     amount_received: 0,
     amount_refunded: 0,
     code: null,
+    answered: true,
   }
   assert.deepEqual(events, [{ type: 'payment.action_required.v1', data }])
 })
