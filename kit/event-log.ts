@@ -38,7 +38,7 @@ const MAX_SCANNED = 10_000
  */
 export async function readEvents(tx: Tx, query: EventQuery): Promise<EventPage | EventsGone> {
   const { after, types, unless, limit } = query
-  const isPicky = types !== undefined || unless !== undefined
+  const isFiltered = types !== undefined || unless !== undefined
   const [ends] = await tx.query<{ next: number | null; newest: number }>(
     `select (select sequence from events where sequence > $1 order by sequence limit 1) as next,
        (select last_sequence from event_counter) as newest`,
@@ -48,7 +48,7 @@ export async function readEvents(tx: Tx, query: EventQuery): Promise<EventPage |
   if (next === null)
     return newest > after ? { oldest: newest + 1 } : { events: [], position: after }
   if (next > after + 1) return { oldest: next }
-  const last = Math.min(newest, after + (isPicky ? MAX_SCANNED : limit))
+  const last = Math.min(newest, after + (isFiltered ? MAX_SCANNED : limit))
   const events = await tx.query<StoredEvent>(
     `select sequence, id, type, subject, time, data::text as data from events
      where sequence > $1 and sequence <= $2

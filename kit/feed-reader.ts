@@ -62,11 +62,16 @@ export async function readFeed(
   { after, waitS, limit }: Question,
   stopping: AbortSignal,
 ): Promise<FeedPage> {
-  const but = unless === undefined ? '' : `&unless=${unless}`
-  const query = `after=${after}&wait=${waitS}&limit=${limit}&type=${types.join(',')}${but}`
+  const query = new URLSearchParams({
+    after: String(after),
+    wait: String(waitS),
+    limit: String(limit),
+    type: types.join(','),
+    ...(unless === undefined ? {} : { unless }),
+  })
   const ask = async (signal: AbortSignal): Promise<FeedPage> => {
     const authorization = `Bearer ${await token(FEED_SCOPE)}`
-    const response = await fetch(`${baseUrl}/events?${query}`, {
+    const response = await fetch(`${baseUrl}/events?${query.toString()}`, {
       headers: { authorization },
       signal,
     })

@@ -73,15 +73,15 @@ const TRANSITIONS: Record<PaymentStatus, readonly PaymentStatus[]> = {
   canceled: [],
 }
 
+export const canMove = (from: PaymentStatus, to: PaymentStatus): boolean =>
+  TRANSITIONS[from].includes(to)
+
 /**
  * Whether nothing has become of a payment yet that whoever opened it could have been told: what then
  * becomes of it is the answer to his own request, which he repeats until he has it.
  */
 export const isUnanswered = ({ status, paysLater, createdAt, updatedAt }: Payment): boolean =>
   status === 'processing' && !paysLater && updatedAt.getTime() === createdAt.getTime()
-
-export const canMove = (from: PaymentStatus, to: PaymentStatus): boolean =>
-  TRANSITIONS[from].includes(to)
 
 /** The provider's key of the charge under way: payment and attempt (rule 9). */
 export const chargeKeyOf = ({ id, attempt }: Payment): string => `${id}-${attempt}`
